@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cancel: what waits ends here and now; what runs gets a note, and ends when
+ * its attempt returns, unless the attempt does its work.
+ */
+#include "cancel.h"
+
+#include "cookie.h"
+#include "side.h"
+
+#include <linux/slab.h>
+
+static struct cio_cancel_req *cancel_req_create(void)
+{
+	struct cio_cancel_req *req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
+
+	if (req)
+		refcount_set(&req->refs, 1);
+	return req;
+}
+
+/* Wait for what still ran; returns how many that ended, or -EINTR. */
+static int cancel_req_wait(struct cio_ctx *ctx, struct cio_cancel_req *req)
+{
+	if (wait_event_interruptible(ctx->end_wait,
+				     !atomic_read(&req->pending)))
+		return -EINTR;
+	/* Pairs with cio_cancel_notes_settle(): the outcome before the end. */
+	smp_rmb();
+	return atomic_read(&req->ended);
+}
+
+static bool cancel_gone(const struct cio_op *op, u64 gen)
+{
+	u64 word = cio_op_word(op);
+
+	return cio_word_gen(word) != gen || !cio_word_pending(word);
+}
+
+/* Cancel one; as cio_side_cancel_op(), -ENOENT where there is nothing to do. */
+static int cancel_id(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
+{
+	struct cio_op *op = cio_op_find(&ctx->ops, id);
+	struct cio_kick kick = {};
+	struct cio_conn *conn;
+	int ret;
+
+	conn = op ? cio_conn_of_op(op, cio_id_gen(id)) : NULL;
+	if (!conn)
+		return -ENOENT;
+	ret = cio_side_cancel_op(conn, op, cio_id_gen(id), req, &kick);
+	cio_kick_flush(ctx, &kick);
+	if (ret == -EALREADY) {
+		/* It ends otherwise: be back when its completion is there. */
+		ret = wait_event_interruptible(ctx->end_wait,
+					       cancel_gone(op, cio_id_gen(id)));
+		ret = ret ? -EINTR : -ENOENT;
+	}
+	cio_conn_put(conn);
+	return ret;
+}
+
+/* Nothing is allocated for an operation that waits. */
+static int cancel_by_id(struct cio_ctx *ctx, u64 id)
+{
+	struct cio_cancel_req *req;
+	int ret;
+
+	ret = cancel_id(ctx, id, NULL);
+	if (ret != -EAGAIN)
+		return ret;
+	req = cancel_req_create();
+	if (!req)
+		return -ENOMEM;
+	ret = cancel_id(ctx, id, req);
+	if (!ret)
+		ret = cancel_req_wait(ctx, req);
+	cio_cancel_req_put(req);
+	return ret ?: -ENOENT;
+}
+
+static int cancel_conn(struct cio_conn *conn, u32 sides,
+		       struct cio_cancel_req *req)
+{
+	int i, ret, ended = 0;
+
+	for (i = 0; i < CIO_SIDES; i++) {
+		if (!(sides & (i == CIO_READ ? CANCELIO_READ : CANCELIO_WRITE)))
+			continue;
+		ret = cio_side_cancel(conn, &conn->sides[i], req);
+		if (ret < 0)
+			return ret;
+		ended += ret;
+	}
+	return ended;
+}
+
+static int cancel_by_conn(struct cio_ctx *ctx, u64 id, u32 sides,
+			  struct cio_cancel_req *req)
+{
+	struct cio_conn *conn = cio_conn_get(ctx, id);
+	int ret;
+
+	if (!conn)
+		return -EBADF;
+	ret = cancel_conn(conn, sides, req);
+	cio_conn_put(conn);
+	return ret;
+}
+
+static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
+			    struct cio_cancel_req *req)
+{
+	int ret, ended = 0;
+	u64 id;
+
+	while ((id = cio_cookie_find(ctx->cookies, cookie))) {
+		ret = cancel_id(ctx, id, req);
+		if (ret == -ENOMEM || ret == -EINTR)
+			return ret;
+		ended += ret == 1;
+		cond_resched();
+	}
+	return ended;
+}
+
+static int cancel_all(struct cio_ctx *ctx, struct cio_cancel_req *req)
+{
+	unsigned long slot;
+	struct cio_conn *conn;
+	int ret, ended = 0;
+
+	xa_for_each(&ctx->conns, slot, conn) {
+		/* Only its slot is sure here. */
+		conn = cio_conn_get_slot(ctx, slot);
+		if (!conn)
+			continue;
+		ret = cancel_conn(conn, CANCELIO_READ | CANCELIO_WRITE, req);
+		cio_conn_put(conn);
+		if (ret < 0)
+			return ret;
+		ended += ret;
+		cond_resched();
+	}
+	return ended;
+}
+
+static int cancel_check(const struct cancelio_cancel *cancel)
+{
+	bool conn = cancel->scope == CANCELIO_CANCEL_CONN;
+
+	if (cancel->flags || cancel->scope > CANCELIO_CANCEL_ALL ||
+	    cancel->sides & ~(CANCELIO_READ | CANCELIO_WRITE) ||
+	    conn != !!cancel->sides ||
+	    (cancel->scope == CANCELIO_CANCEL_ALL && cancel->target))
+		return -EINVAL;
+	return 0;
+}
+
+static int cancel_many(struct cio_ctx *ctx,
+		       const struct cancelio_cancel *cancel,
+		       struct cio_cancel_req *req)
+{
+	switch (cancel->scope) {
+	case CANCELIO_CANCEL_COOKIE:
+		return cancel_by_cookie(ctx, cancel->target, req);
+	case CANCELIO_CANCEL_CONN:
+		return cancel_by_conn(ctx, cancel->target, cancel->sides, req);
+	default:
+		return cancel_all(ctx, req);
+	}
+}
+
+int cio_cancel(struct cio_ctx *ctx, const struct cancelio_cancel *cancel)
+{
+	struct cio_cancel_req *req;
+	int ret = cancel_check(cancel), ended;
+
+	if (ret)
+		return ret;
+	if (cancel->scope == CANCELIO_CANCEL_ID)
+		return cancel_by_id(ctx, cancel->target);
+	req = cancel_req_create();
+	if (!req)
+		return -ENOMEM;
+	ended = cancel_many(ctx, cancel, req);
+	ret = cancel_req_wait(ctx, req);
+	if (ret >= 0)
+		ret = ended < 0 ? ended : (ended + ret) ?: -ENOENT;
+	cio_cancel_req_put(req);
+	return ret;
+}

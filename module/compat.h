@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between kernel versions, by feature name.  Included before
+ * everything else; no other file asks for a version.
+ */
+#ifndef CIO_COMPAT_H
+#define CIO_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/uio.h>
+#include <linux/version.h>
+
+#ifndef CONFIG_MMU_NOTIFIER
+#error "cancelio needs a kernel with CONFIG_MMU_NOTIFIER"
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
+				vm_flags_t clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+/* One user buffer as an iterator; @iov is its backing where that is needed. */
+static inline int cio_import_buffer(int direction, void __user *addr,
+				    size_t len, struct iovec *iov,
+				    struct iov_iter *iter)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return import_single_range(direction, addr, len, iov, iter);
+#else
+	return import_ubuf(direction, addr, len, iter);
+#endif
+}
+
+#endif /* CIO_COMPAT_H */

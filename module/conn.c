@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "conn.h"
+
+#include "engine.h"
+#include "side.h"
+
+#include <linux/file.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+/* Which sockets there are operations for (C43). */
+static int conn_check_socket(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	if (sk->sk_family == AF_UNIX)
+		return -EOPNOTSUPP;
+	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
+		return -EPROTONOSUPPORT;
+	if (sock->type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP)
+		return 0;
+	if (sock->type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP)
+		return 0;
+	return -EPROTONOSUPPORT;
+}
+
+/* Takes over the reference to @file when it succeeds. */
+static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
+				    struct socket *sock)
+{
+	struct cio_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL_ACCOUNT);
+	int i;
+
+	if (!conn)
+		return NULL;
+	spin_lock_init(&conn->lock);
+	atomic_set(&conn->refs, 1);
+	conn->ctx = ctx;
+	conn->file = file;
+	conn->sock = sock;
+	conn->is_stream = sock->type == SOCK_STREAM;
+	for (i = 0; i < CIO_SIDES; i++) {
+		struct cio_side *side = &conn->sides[i];
+
+		INIT_LIST_HEAD(&side->queue);
+		INIT_LIST_HEAD(&side->ready);
+		timerqueue_init(&side->timer);
+		side->index = i;
+		side->deadline = KTIME_MAX;
+	}
+	return conn;
+}
+
+/* Watch the socket, then let the conn be found. */
+static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
+{
+	u32 slot, limit = cio_ctx_conn_limit();
+	int ret;
+
+	lockdep_assert_held(&ctx->lock);
+	if (ctx->nr_conns >= limit)
+		return -EMFILE;
+	ret = xa_alloc(&ctx->conns, &slot, NULL, XA_LIMIT(0, limit - 1),
+		       GFP_KERNEL_ACCOUNT);
+	if (ret)
+		return ret == -EBUSY ? -EMFILE : ret;
+	conn->id = ++ctx->conn_seq << CIO_SLOT_BITS | slot;
+	ret = ctx->engine->attach(conn);
+	if (ret) {
+		xa_erase(&ctx->conns, slot);
+		return ret;
+	}
+	/* The slot is there: this store allocates nothing. */
+	xa_store(&ctx->conns, slot, conn, GFP_KERNEL_ACCOUNT);
+	ctx->nr_conns++;
+	atomic_inc(&ctx->live_conns);
+	return 0;
+}
+
+int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
+{
+	struct cio_conn *conn;
+	struct socket *sock;
+	struct file *file = fget(fd);
+	int ret;
+
+	if (!file)
+		return -EBADF;
+	sock = sock_from_file(file);
+	ret = sock ? conn_check_socket(sock) : -ENOTSOCK;
+	if (ret)
+		goto err_file;
+	conn = conn_create(ctx, file, sock);
+	if (!conn) {
+		ret = -ENOMEM;
+		goto err_file;
+	}
+	mutex_lock(&ctx->lock);
+	ret = cio_ctx_dead(ctx) ? -ESHUTDOWN : conn_publish(ctx, conn);
+	*id = conn->id;
+	mutex_unlock(&ctx->lock);
+	if (ret)
+		goto err_conn;
+	return 0;
+
+err_conn:
+	kfree(conn);
+err_file:
+	fput(file);
+	return ret;
+}
+
+bool cio_conn_try_ref(struct cio_conn *conn)
+{
+	return atomic_inc_not_zero(&conn->refs);
+}
+
+/* The attached conn in a slot with a reference, or NULL. */
+struct cio_conn *cio_conn_get_slot(struct cio_ctx *ctx, u32 slot)
+{
+	struct cio_conn *conn;
+
+	rcu_read_lock();
+	conn = xa_load(&ctx->conns, slot);
+	if (conn && !cio_conn_try_ref(conn))
+		conn = NULL;
+	rcu_read_unlock();
+	return conn;
+}
+
+/* The conn named @id with a reference, or NULL. */
+struct cio_conn *cio_conn_get(struct cio_ctx *ctx, u64 id)
+{
+	struct cio_conn *conn = cio_conn_get_slot(ctx, id & CIO_SLOT_MASK);
+
+	if (conn && conn->id != id) {
+		cio_conn_put(conn);
+		conn = NULL;
+	}
+	return conn;
+}
+
+/* The conn of a pending operation with a reference, or NULL. */
+struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen)
+{
+	struct cio_conn *conn;
+
+	rcu_read_lock();
+	conn = cio_op_conn(op, gen);
+	if (conn && !cio_conn_try_ref(conn))
+		conn = NULL;
+	rcu_read_unlock();
+	return conn;
+}
+
+/*
+ * Free a conn that nobody has any more.
+ *
+ *  1. It is not in the table: close took it out before it dropped the table's
+ *     reference.
+ *  2. The socket reports no event to it: close has stopped the engine.
+ *  3. No operation is on it: each queued one has a reference, and a running
+ *     one's runner has.
+ *  4. A timer of a side may still be queued.  It is removed here, under the
+ *     timers' lock; a callback that found it before found no reference left.
+ *  5. Late comers with an operation's id may still look at its counter, which
+ *     is 0, under RCU.
+ *
+ * A worker closes the file itself, for what a kernel thread puts off to the
+ * system's common list would hold up others (SO_LINGER).
+ */
+static void conn_free(struct cio_conn *conn)
+{
+	struct cio_ctx *ctx = conn->ctx;
+	int i;
+
+	for (i = 0; i < CIO_SIDES; i++) {
+		struct cio_side *side = &conn->sides[i];
+
+		cio_timer_remove(&ctx->timers, &side->timer, CIO_TIMER_SIDE);
+		if (side->spare)
+			cio_op_recycle(&ctx->ops, side->spare);
+	}
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(conn->file);
+	else
+		fput(conn->file);
+	kfree_rcu(conn, rcu);
+	atomic_dec(&ctx->live_conns);
+	cio_ctx_wake_ends(ctx);
+}
+
+/*
+ * Drop a reference, where a file may be closed.  After the decrement the conn
+ * is not touched; the context stays for the caller's own reasons.
+ */
+void cio_conn_put(struct cio_conn *conn)
+{
+	struct cio_ctx *ctx = conn->ctx;
+
+	if (atomic_dec_and_test(&conn->refs))
+		conn_free(conn);
+	else
+		cio_ctx_wake_ends(ctx);
+}
+
+/* The same from an interrupt; the caller wakes those who wait for ends. */
+void cio_conn_put_atomic(struct cio_conn *conn)
+{
+	struct cio_ctx *ctx = conn->ctx;
+
+	if (atomic_dec_and_test(&conn->refs))
+		cio_pool_add_orphan(&ctx->pool, &conn->orphan);
+}
+
+void cio_conn_free_orphans(struct cio_ctx *ctx)
+{
+	struct llist_node *list = llist_del_all(&ctx->pool.orphans);
+	struct cio_conn *conn, *next;
+
+	llist_for_each_entry_safe(conn, next, list, orphan)
+		conn_free(conn);
+}
+
+/*
+ * Take a conn out of the table and end what is on it; the table's reference
+ * becomes the caller's.  Returns false when somebody else did it.
+ */
+bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
+{
+	bool mine;
+
+	mutex_lock(&ctx->lock);
+	mine = xa_cmpxchg(&ctx->conns, conn->id & CIO_SLOT_MASK, conn, NULL,
+			  GFP_KERNEL_ACCOUNT) == conn;
+	ctx->nr_conns -= mine;
+	mutex_unlock(&ctx->lock);
+	if (!mine)
+		return false;
+	cio_side_close(conn);
+	ctx->engine->detach(conn);
+	return true;
+}
+
+/*
+ * Once nobody but the caller has the conn, nothing is in flight; the socket is
+ * dropped here, or after a signal by whoever leaves last.
+ */
+int cio_conn_detach(struct cio_ctx *ctx, u64 id)
+{
+	struct cio_conn *conn = cio_conn_get(ctx, id);
+	int ret;
+
+	if (!conn)
+		return -EBADF;
+	if (!cio_conn_close(ctx, conn)) {
+		cio_conn_put(conn);
+		return -EBADF;
+	}
+	cio_conn_put(conn);
+	ret = wait_event_interruptible(ctx->end_wait,
+				       atomic_read(&conn->refs) == 1);
+	cio_conn_put(conn);
+	return ret ? -EINTR : 0;
+}

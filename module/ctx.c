@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ctx.h"
+
+#include "conn.h"
+#include "cookie.h"
+#include "engine.h"
+#include "side.h"
+#include "worker.h"
+
+#include <linux/log2.h>
+#include <linux/nsproxy.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/time_namespace.h>
+
+#define DEFAULT_ENTRIES	256U
+#define MAX_SLACK	((u32)NSEC_PER_SEC)
+
+static void ctx_owner_ended(struct cio_owned *owned)
+{
+	cio_ctx_end(container_of(owned, struct cio_ctx, owned));
+}
+
+/* A context of the current process, not yet set up. */
+struct cio_ctx *cio_ctx_create(void)
+{
+	struct cio_owner *owner;
+	struct cio_ctx *ctx;
+
+	if (!current->mm)
+		return ERR_PTR(-EINVAL);
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	if (!ctx)
+		return ERR_PTR(-ENOMEM);
+	owner = cio_owner_get();
+	if (IS_ERR(owner)) {
+		kfree(ctx);
+		return ERR_CAST(owner);
+	}
+	refcount_set(&ctx->refs, 1);
+	ctx->owner = owner;
+	ctx->group = get_pid(task_tgid(current));
+	mutex_init(&ctx->lock);
+	mutex_init(&ctx->ring.reap);
+	spin_lock_init(&ctx->ring.lock);
+	xa_init_flags(&ctx->conns, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	cio_ops_init(&ctx->ops);
+	cio_timers_init(&ctx->timers, &cio_side_timer_actions);
+	cio_pool_init(&ctx->pool);
+	init_waitqueue_head(&ctx->completion_wait);
+	init_waitqueue_head(&ctx->end_wait);
+	ctx->owned.end = ctx_owner_ended;
+	cio_owner_add(owner, &ctx->owned);
+	return ctx;
+}
+
+/* Whether the current thread is one of the owner's (C50). */
+bool cio_ctx_owned(const struct cio_ctx *ctx)
+{
+	return current->mm == cio_owner_mm(ctx->owner) &&
+	       task_tgid(current) == ctx->group;
+}
+
+u32 cio_ctx_conn_limit(void)
+{
+	return min_t(unsigned long, rlimit(RLIMIT_NOFILE), CIO_SLOT_MASK);
+}
+
+static int setup_check(const struct cancelio_setup *setup)
+{
+	if (setup->flags || setup->reserved ||
+	    setup->entries > CANCELIO_MAX_ENTRIES ||
+	    setup->max_workers > CIO_WORKERS_MAX || setup->slack > MAX_SLACK ||
+	    setup->engine > CANCELIO_ENGINE_THREAD)
+		return -EINVAL;
+	return setup->engine == CANCELIO_ENGINE_POLL ? 0 : -EOPNOTSUPP;
+}
+
+/* What is taken here is freed with the context, also after a failure. */
+static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup)
+{
+	u32 entries = roundup_pow_of_two(setup->entries ?: DEFAULT_ENTRIES);
+	int ret;
+
+	ret = cio_ring_init(&ctx->ring, entries);
+	if (ret)
+		return ret;
+	ctx->cookies = cio_cookies_create(entries);
+	if (!ctx->cookies) {
+		cio_ring_free(&ctx->ring);
+		return -ENOMEM;
+	}
+	ctx->engine = &cio_engine_poll;
+	ctx->max_workers = setup->max_workers ?: CIO_WORKERS_DEFAULT;
+	ctx->timers.slack = setup->slack;
+	ctx->time_offset =
+		timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
+	ret = cio_worker_spawn(ctx);
+	if (ret) {
+		cio_cookies_free(ctx->cookies);
+		ctx->cookies = NULL;
+		cio_ring_free(&ctx->ring);
+	}
+	return ret;
+}
+
+int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup)
+{
+	int ret = setup_check(setup);
+
+	if (ret)
+		return ret;
+	mutex_lock(&ctx->lock);
+	if (ctx->state != CIO_CTX_NEW)
+		ret = ctx->state == CIO_CTX_LIVE ? -EBUSY : -ESHUTDOWN;
+	else
+		ret = setup_take(ctx, setup);
+	if (!ret) {
+		/* Pairs with the ioctls' look at the state. */
+		smp_store_release(&ctx->state, CIO_CTX_LIVE);
+		setup->ring_bytes = cio_ring_bytes(&ctx->ring);
+		setup->conn_limit = cio_ctx_conn_limit();
+	}
+	mutex_unlock(&ctx->lock);
+	return ret;
+}
+
+static void ctx_close_conns(struct cio_ctx *ctx)
+{
+	struct cio_conn *conn;
+	unsigned long slot;
+
+	xa_for_each(&ctx->conns, slot, conn) {
+		/* Only its slot is sure here. */
+		conn = cio_conn_get_slot(ctx, slot);
+		if (!conn)
+			continue;
+		if (cio_conn_close(ctx, conn))
+			cio_conn_put(conn);
+		cio_conn_put(conn);
+		cond_resched();
+	}
+}
+
+/*
+ * End the context: by SHUTDOWN, by the file's release, by the end of the owner's
+ * memory, or by a worker that finds it gone; more than once, and at once, does
+ * no harm.
+ *
+ *  1. DEAD under the lock: no conn is attached any more, so that the walk sees
+ *     all.  Each conn refuses operations from its close on.
+ *  2. What waits is ended here, and needs nobody else.  What runs is in the
+ *     hands of a runner, which ends it when the attempt returns and drops the
+ *     last reference to the conn, and with it the socket.
+ *  3. The timer has nothing to do any more.  Once it has stopped, no reference
+ *     is dropped in an interrupt, so that the last worker leaves no orphan.
+ *  4. The workers leave when nothing is ready.  Each has a reference to the
+ *     context: nothing waits for them.
+ */
+void cio_ctx_end(struct cio_ctx *ctx)
+{
+	mutex_lock(&ctx->lock);
+	WRITE_ONCE(ctx->state, CIO_CTX_DEAD);
+	mutex_unlock(&ctx->lock);
+	ctx_close_conns(ctx);
+	cio_timers_stop(&ctx->timers);
+	cio_pool_stop(&ctx->pool);
+	wake_up_all(&ctx->completion_wait);
+	wake_up_all(&ctx->end_wait);
+}
+
+/*
+ * The last reference to the file is gone.  The owner's end may be going on at
+ * the same time: once the context has left the owner's list, it does not.
+ */
+void cio_ctx_release(struct cio_ctx *ctx)
+{
+	cio_owner_del(ctx->owner, &ctx->owned);
+	cio_ctx_end(ctx);
+	cio_workers_kill(ctx);
+	cio_ctx_put(ctx);
+}
+
+/* The file is gone, or a worker ends; nobody has a conn or an operation. */
+void cio_ctx_put(struct cio_ctx *ctx)
+{
+	if (!refcount_dec_and_test(&ctx->refs))
+		return;
+	WARN_ON_ONCE(atomic_read(&ctx->live_conns));
+	cio_timers_stop(&ctx->timers);
+	cio_ops_free(&ctx->ops);
+	cio_cookies_free(ctx->cookies);
+	cio_ring_free(&ctx->ring);
+	xa_destroy(&ctx->conns);
+	put_pid(ctx->group);
+	cio_owner_put(ctx->owner);
+	kfree(ctx);
+}

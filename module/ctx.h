@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The context: one open of /dev/cancelio. */
+#ifndef CIO_CTX_H
+#define CIO_CTX_H
+
+#include "deadline.h"
+#include "op.h"
+#include "owner.h"
+#include "pool.h"
+#include "ring.h"
+
+#include <linux/overflow.h>
+#include <linux/poll.h>
+#include <linux/refcount.h>
+#include <linux/wait.h>
+
+struct cio_engine;
+struct cio_cookies;
+
+/* Sides that one thread runs before it looks at its own business again (C70). */
+#define CIO_TURN 128
+
+/**
+ * enum cio_ctx_state - the states of a context, in their order
+ * @CIO_CTX_NEW: opened; only INFO and SETUP work
+ * @CIO_CTX_LIVE: set up
+ * @CIO_CTX_DEAD: shut down or closed; nothing is accepted, nothing pends
+ */
+enum cio_ctx_state {
+	CIO_CTX_NEW,
+	CIO_CTX_LIVE,
+	CIO_CTX_DEAD,
+};
+
+/**
+ * struct cio_ctx - a context
+ * @refs: one of the file, one of each worker
+ * @owner: the owner's memory; a reference to the structure, not to its users
+ * @owned: in the owner's list until the file is released
+ * @group: the owner's thread group
+ * @engine: how blocked operations wait; constant from SETUP on
+ * @max_workers: constant from SETUP on
+ * @time_offset: the owner's clock less the host's, ns; constant from SETUP on
+ * @state: written under @lock; an enum cio_ctx_state, never going back
+ * @lock: taken for SETUP, ATTACH, SHUTDOWN and mmap
+ * @conns: the attached conns, by slot
+ * @conn_seq: makes conn ids unique; @lock
+ * @nr_conns: attached conns; @lock
+ * @live_conns: conns that are not freed yet
+ * @ring: the completion ring
+ * @ops: the operations
+ * @timers: the deadlines
+ * @pool: the ready sides and the runners
+ * @cookies: operations that wait, by user_data
+ * @completion_wait: WAIT and poll(2) sleep here
+ * @end_wait: those sleep here who wait for the end of something that runs
+ */
+struct cio_ctx {
+	refcount_t refs;
+	struct cio_owner *owner;
+	struct cio_owned owned;
+	struct pid *group;
+	const struct cio_engine *engine;
+	unsigned int max_workers;
+	s64 time_offset;
+	int state;
+	struct mutex lock;	/* state, conns */
+	struct xarray conns;
+	u64 conn_seq;
+	u32 nr_conns;
+	atomic_t live_conns;
+	struct cio_ring ring;
+	struct cio_ops ops;
+	struct cio_timers timers;
+	struct cio_pool pool;
+	struct cio_cookies *cookies;
+	wait_queue_head_t completion_wait;
+	wait_queue_head_t end_wait;
+};
+
+struct cio_ctx *cio_ctx_create(void);
+int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup);
+void cio_ctx_end(struct cio_ctx *ctx);
+void cio_ctx_release(struct cio_ctx *ctx);
+void cio_ctx_put(struct cio_ctx *ctx);
+bool cio_ctx_owned(const struct cio_ctx *ctx);
+u32 cio_ctx_conn_limit(void);
+
+static inline bool cio_ctx_dead(const struct cio_ctx *ctx)
+{
+	return READ_ONCE(ctx->state) == CIO_CTX_DEAD;
+}
+
+/*
+ * A program's time as the host's.  What does not fit is clamped: an hrtimer
+ * takes neither KTIME_MAX, which is no deadline here, nor wraps.
+ */
+static inline ktime_t cio_time_to_host(const struct cio_ctx *ctx, s64 time)
+{
+	s64 host;
+
+	if (time == CANCELIO_NEVER)
+		return KTIME_MAX;
+	if (check_sub_overflow(time, ctx->time_offset, &host))
+		host = time < 0 ? S64_MIN : KTIME_MAX - 1;
+	return min_t(s64, host, KTIME_MAX - 1);
+}
+
+/* Wake those who wait for completions; after posting, without a lock. */
+static inline void cio_ctx_wake_completions(struct cio_ctx *ctx)
+{
+	/* wq_has_sleeper() orders the post before the look at the list. */
+	if (wq_has_sleeper(&ctx->completion_wait))
+		wake_up_poll(&ctx->completion_wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/* Wake those who wait for an end; after it, without a lock. */
+static inline void cio_ctx_wake_ends(struct cio_ctx *ctx)
+{
+	if (wq_has_sleeper(&ctx->end_wait))
+		wake_up_all(&ctx->end_wait);
+}
+
+#endif /* CIO_CTX_H */

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "deadline.h"
+
+/* Timers handled in one interrupt; the rest comes in the next one. */
+#define TIMER_BATCH 64
+
+static bool timer_queued(const struct timerqueue_node *node)
+{
+	return !RB_EMPTY_NODE(&node->node);
+}
+
+/* The queue whose first timer comes first, and that timer. */
+static struct timerqueue_node *timers_first(struct cio_timers *timers,
+					    enum cio_timer_kind *kind)
+{
+	struct timerqueue_node *first = NULL, *node;
+	int i;
+
+	for (i = 0; i < CIO_TIMER_KINDS; i++) {
+		node = timerqueue_getnext(&timers->queues[i]);
+		if (node && (!first || node->expires < first->expires)) {
+			first = node;
+			*kind = i;
+		}
+	}
+	return first;
+}
+
+static void timers_program(struct cio_timers *timers, ktime_t expires)
+{
+	lockdep_assert_held(&timers->lock);
+	timers->next = expires;
+	hrtimer_start_range_ns(&timers->hrtimer, expires, timers->slack,
+			       HRTIMER_MODE_ABS);
+}
+
+/* Let @node come at @expires or earlier. */
+void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
+		      enum cio_timer_kind kind, ktime_t expires)
+{
+	unsigned long flags;
+
+	if (expires == KTIME_MAX)
+		return;
+	/* A time before the clock's zero would not sort, and has passed too. */
+	expires = max_t(ktime_t, expires, 0);
+	spin_lock_irqsave(&timers->lock, flags);
+	if (timer_queued(node)) {
+		if (node->expires <= expires)
+			goto out;
+		timerqueue_del(&timers->queues[kind], node);
+	}
+	node->expires = expires;
+	timerqueue_add(&timers->queues[kind], node);
+	if (expires < timers->next)
+		timers_program(timers, expires);
+out:
+	spin_unlock_irqrestore(&timers->lock, flags);
+}
+
+void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
+		      enum cio_timer_kind kind)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&timers->lock, flags);
+	if (timer_queued(node))
+		timerqueue_del(&timers->queues[kind], node);
+	spin_unlock_irqrestore(&timers->lock, flags);
+}
+
+/*
+ * The timer came.  Each due timer leaves its queue and is claimed under the
+ * lock, so that its owner cannot go away, and expires without it: the owner's
+ * lock is the outer one.  A later batch is asked for by setting the timer
+ * again, which is legal from its own callback: it cannot run twice at once.
+ */
+static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
+{
+	struct cio_timers *timers = container_of(hrtimer, struct cio_timers,
+						 hrtimer);
+	ktime_t now = ktime_get();
+	struct timerqueue_node *node;
+	enum cio_timer_kind kind;
+	unsigned long flags;
+	int batch = TIMER_BATCH;
+
+	spin_lock_irqsave(&timers->lock, flags);
+	while ((node = timers_first(timers, &kind)) && node->expires <= now &&
+	       batch--) {
+		timerqueue_del(&timers->queues[kind], node);
+		if (!timers->actions->claim(node, kind))
+			continue;
+		spin_unlock_irqrestore(&timers->lock, flags);
+		timers->actions->expire(node, kind);
+		spin_lock_irqsave(&timers->lock, flags);
+	}
+	if (node)
+		timers_program(timers, node->expires);
+	else
+		timers->next = KTIME_MAX;
+	spin_unlock_irqrestore(&timers->lock, flags);
+	timers->actions->flush(timers);
+	return HRTIMER_NORESTART;
+}
+
+void cio_timers_init(struct cio_timers *timers,
+		     const struct cio_timer_actions *actions)
+{
+	int i;
+
+	timers->actions = actions;
+	spin_lock_init(&timers->lock);
+	for (i = 0; i < CIO_TIMER_KINDS; i++)
+		timerqueue_init_head(&timers->queues[i]);
+	timers->next = KTIME_MAX;
+	/*
+	 * Not a hard timer: on PREEMPT_RT the locks that an expiry takes sleep,
+	 * so there it runs in the thread of the soft timers.
+	 */
+	hrtimer_init(&timers->hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	timers->hrtimer.function = timers_fire;
+}
+
+/* The queues are empty, or will be unnoticed; waits for a callback to end. */
+void cio_timers_stop(struct cio_timers *timers)
+{
+	hrtimer_cancel(&timers->hrtimer);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The context's timer: one hrtimer, two ordered queues. */
+#ifndef CIO_DEADLINE_H
+#define CIO_DEADLINE_H
+
+#include <linux/hrtimer.h>
+#include <linux/spinlock.h>
+#include <linux/timerqueue.h>
+
+/**
+ * enum cio_timer_kind - what a timer belongs to
+ * @CIO_TIMER_OP: to an operation, for its own deadline
+ * @CIO_TIMER_SIDE: to a side of a connection
+ */
+enum cio_timer_kind {
+	CIO_TIMER_OP,
+	CIO_TIMER_SIDE,
+	CIO_TIMER_KINDS,
+};
+
+struct cio_timers;
+
+/**
+ * struct cio_timer_actions - what to do with a timer that came
+ * @claim: called under the queue's lock with the timer already out of its
+ *	queue: make sure that its owner stays, and say whether to go on
+ * @expire: called without the lock for a timer that @claim took
+ * @flush: called at the end of a batch, to wake whom the expiries concern
+ *
+ * All are called from the timer interrupt; on PREEMPT_RT from the thread that
+ * runs soft timers, for the locks below sleep there.
+ */
+struct cio_timer_actions {
+	bool (*claim)(struct timerqueue_node *node, enum cio_timer_kind kind);
+	void (*expire)(struct timerqueue_node *node, enum cio_timer_kind kind);
+	void (*flush)(struct cio_timers *timers);
+};
+
+/**
+ * struct cio_timers - the deadlines of a context
+ * @actions: constant
+ * @slack: how far expiries may be merged, ns; constant
+ * @lock: protects the following fields and every node; nests inside the conns'
+ *	locks; taken with interrupts off
+ * @queues: the timers, by time
+ * @next: when @hrtimer is set to fire, KTIME_MAX when it is not
+ * @hrtimer: never cancelled under a lock that its callback takes
+ *
+ * A deadline that moves later leaves its timer where it is: the timer comes too
+ * early, its owner looks at the clock, and sets it again (C17).
+ */
+struct cio_timers {
+	const struct cio_timer_actions *actions;
+	u32 slack;
+	spinlock_t lock;	/* queues, next */
+	struct timerqueue_head queues[CIO_TIMER_KINDS];
+	ktime_t next;
+	struct hrtimer hrtimer;
+};
+
+void cio_timers_init(struct cio_timers *timers,
+		     const struct cio_timer_actions *actions);
+void cio_timers_stop(struct cio_timers *timers);
+void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
+		      enum cio_timer_kind kind, ktime_t expires);
+void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
+		      enum cio_timer_kind kind);
+
+#endif /* CIO_DEADLINE_H */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "end.h"
+
+#include "cookie.h"
+
+#include <linux/slab.h>
+
+/* The earlier of the two deadlines, and which it is. */
+static ktime_t end_deadline(const struct cio_side *side,
+			    const struct cio_op *op, u8 *which)
+{
+	if (op->deadline < side->deadline) {
+		*which = CANCELIO_WHICH_OP;
+		return op->deadline;
+	}
+	*which = CANCELIO_WHICH_SIDE;
+	return side->deadline;
+}
+
+/*
+ * Whether an operation that does not run is to end now: closed before deadline
+ * (C19).  Expiry is a comparison with the clock and nothing else: it is sticky
+ * by itself, and a timer that comes for a deadline since moved finds nothing
+ * to do (C12, C13).  The caller has set @out->now.
+ */
+bool cio_end_verdict(const struct cio_conn *conn, const struct cio_side *side,
+		     const struct cio_op *op, struct cio_outcome *out)
+{
+	ktime_t deadline;
+
+	lockdep_assert_held(&conn->lock);
+	if (conn->closed) {
+		out->reason = CANCELIO_CLOSED;
+		out->error = -EBADF;
+		return true;
+	}
+	deadline = end_deadline(side, op, &out->which);
+	if (deadline == KTIME_MAX || out->now < deadline) {
+		out->which = CANCELIO_WHICH_NONE;
+		return false;
+	}
+	out->reason = CANCELIO_DEADLINE;
+	out->error = -ETIME;
+	if (check_sub_overflow(out->now, deadline, &out->late))
+		out->late = S64_MAX;
+	return true;
+}
+
+static struct cancelio_completion
+end_completion(const struct cio_conn *conn, const struct cio_op *op,
+	       const struct cio_outcome *out)
+{
+	return (struct cancelio_completion){
+		.user_data = op->user_data,
+		.id = cio_op_id(op),
+		.conn = conn->id,
+		.bytes = op->done,
+		.error = out->error,
+		.reason = out->reason,
+		.which = out->which,
+		.opcode = op->opcode,
+		.events = op->events,
+		.ended = out->now + conn->ctx->time_offset,
+		.late = out->late,
+	};
+}
+
+/* Take back what an operation got when it was queued first. */
+static void end_unhook(struct cio_conn *conn, struct cio_op *op)
+{
+	cio_cookie_remove(conn->ctx->cookies, op);
+	if (op->deadline != KTIME_MAX)
+		cio_timer_remove(&conn->ctx->timers, &op->timer, CIO_TIMER_OP);
+	put_cred(op->cred);
+	/* Not the last one: the caller has a reference of its own. */
+	atomic_dec(&conn->refs);
+}
+
+static void end_recycle(struct cio_conn *conn, struct cio_side *side,
+			struct cio_op *op)
+{
+	cio_op_retire(op);
+	if (cmpxchg(&side->spare, NULL, op))
+		cio_op_recycle(&conn->ctx->ops, op);
+}
+
+/*
+ * Publish the completion of an operation that the caller has won (ENDING, in
+ * the side's queue), and give its memory away.  Posting under the conn's lock
+ * keeps the completions of a side in order, and visible before the next
+ * operation of the side can start (C20).
+ */
+void cio_end_op(struct cio_conn *conn, struct cio_side *side,
+		struct cio_op *op, const struct cio_outcome *out,
+		struct cio_kick *kick)
+{
+	struct cancelio_completion completion = end_completion(conn, op, out);
+	struct cio_call *call = op->call;
+	bool waited = op->cred;
+
+	lockdep_assert_held(&conn->lock);
+	list_del(&op->queue);
+	if (waited)
+		end_unhook(conn, op);
+	if (call && !call->keep) {
+		call->result = completion;
+		end_recycle(conn, side, op);
+	} else if (op->flags & CANCELIO_OP_HOLD) {
+		op->result = completion;
+		cio_op_set_state(op, CIO_HELD);
+	} else {
+		/* First: who finds the id gone finds the completion there. */
+		cio_ring_post(&conn->ctx->ring, &completion);
+		end_recycle(conn, side, op);
+		kick->posted = true;
+	}
+	if (call) {
+		/*
+		 * The thread takes the lock before it leaves: see cio_call.
+		 * It is woken even where it is current: this may be an
+		 * interrupt between its last look and its sleep.
+		 */
+		WRITE_ONCE(call->done, true);
+		if (waited)
+			wake_up_process(call->task);
+	}
+}
+
+void cio_cancel_req_put(struct cio_cancel_req *req)
+{
+	if (refcount_dec_and_test(&req->refs))
+		kfree(req);
+}
+
+/* Leave a note at the running operation; conn's lock. */
+int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
+{
+	struct cio_cancel_note *note;
+
+	note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (!note)
+		return -ENOMEM;
+	note->req = req;
+	refcount_inc(&req->refs);
+	atomic_inc(&req->pending);
+	note->next = side->cancels;
+	side->cancels = note;
+	atomic64_or(CIO_CANCEL, &side->running->word);
+	return 0;
+}
+
+/* The running operation ended: tell the calls; one of them ended it. */
+void cio_cancel_notes_settle(struct cio_side *side, bool canceled,
+			     struct cio_kick *kick)
+{
+	struct cio_cancel_note *note, *next = side->cancels;
+
+	side->cancels = NULL;
+	while ((note = next)) {
+		next = note->next;
+		if (canceled && !next)
+			atomic_inc(&note->req->ended);
+		/* Pairs with the caller's look after its wait. */
+		smp_mb__before_atomic();
+		atomic_dec(&note->req->pending);
+		kick->ended = true;
+		cio_cancel_req_put(note->req);
+		kfree(note);
+	}
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "io.h"
+
+#include <linux/poll.h>
+#include <linux/socket.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#define RECV_FLAGS (MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_NOSIGNAL | \
+		    MSG_CMSG_CLOEXEC)
+#define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_NOSIGNAL)
+#define READ_EVENTS (POLLIN | POLLPRI | POLLRDHUP)
+
+static int io_check_events(u32 events)
+{
+	if (!events)
+		return -EINVAL;
+	if (!(events & ~READ_EVENTS) || events == POLLOUT)
+		return 0;
+	return -EINVAL;
+}
+
+/* Whether the operation's own fields are valid. */
+int cio_io_check(const struct cancelio_op *req)
+{
+	u32 allowed = RECV_FLAGS;
+
+	switch (req->opcode) {
+	case CANCELIO_OP_RECVMSG:
+	case CANCELIO_OP_SENDMSG:
+		return -EOPNOTSUPP;
+	case CANCELIO_OP_WAIT_READY:
+		if (req->addr || req->len)
+			return -EINVAL;
+		return io_check_events(req->msg_flags);
+	case CANCELIO_OP_SEND:
+		allowed = SEND_FLAGS;
+		break;
+	case CANCELIO_OP_RECV:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (req->msg_flags & ~allowed || req->len > CANCELIO_MAX_LEN)
+		return -EINVAL;
+	if ((req->msg_flags & MSG_PEEK) && (req->msg_flags & MSG_WAITALL))
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * The kernel's internal codes stay inside (C7): an attempt that does not wait
+ * is not interrupted, and if one says so nevertheless, it has moved nothing.
+ */
+static int io_plain_error(int ret)
+{
+	switch (ret) {
+	case -EWOULDBLOCK:
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		return -EAGAIN;
+	default:
+		return ret;
+	}
+}
+
+/*
+ * A stream's failure concerns both sides, but the socket tells it only once, to
+ * whoever asks first: keep it (C33).  ECONNREFUSED is none, for the socket can
+ * be connected again, and EPIPE only where the socket itself holds it: a write
+ * also gets it after the program's own shutdown(2).
+ */
+static int io_keep_error(struct cio_conn *conn, int error)
+{
+	if (conn->is_stream &&
+	    (error == -ECONNRESET || error == -ETIMEDOUT || error == -EPIPE ||
+	     error == -EHOSTUNREACH || error == -ENETUNREACH))
+		WRITE_ONCE(conn->error, error);
+	return error;
+}
+
+/* What is on the socket, before an attempt takes it off. */
+static void io_keep_socket_error(struct cio_conn *conn)
+{
+	int error = READ_ONCE(conn->sock->sk->sk_err);
+
+	if (unlikely(error))
+		io_keep_error(conn, -error);
+}
+
+static int io_import(struct cio_op *op, int direction, struct iovec *iov,
+		     struct iov_iter *iter)
+{
+	return cio_import_buffer(direction, u64_to_user_ptr(op->addr + op->done),
+				 op->len - op->done, iov, iter);
+}
+
+/*
+ * SO_RCVLOWAT: a stream with fewer bytes than that, and than are wanted, is not
+ * ready.  The socket wakes nobody for them either, and an attempt that does not
+ * wait would take them all the same.
+ */
+static bool io_below_lowat(struct cio_conn *conn, const struct cio_op *op)
+{
+	struct sock *sk = conn->sock->sk;
+	u32 events;
+
+	if (!conn->is_stream || (op->msg_flags & MSG_WAITALL) ||
+	    READ_ONCE(sk->sk_rcvlowat) <= 1)
+		return false;
+	events = (__force u32)vfs_poll(conn->file, NULL);
+	return !(events & (POLLIN | POLLRDHUP | POLLERR | POLLHUP)) &&
+	       tcp_inq(sk) < op->len;
+}
+
+static int io_recv(struct cio_conn *conn, struct cio_op *op)
+{
+	struct msghdr msg = {};
+	bool wait_all = conn->is_stream && (op->msg_flags & MSG_WAITALL);
+	struct iovec iov;
+	int ret;
+
+	ret = io_import(op, ITER_DEST, &iov, &msg.msg_iter);
+	if (ret)
+		return ret;
+	if (io_below_lowat(conn, op))
+		return -EAGAIN;
+	io_keep_socket_error(conn);
+	ret = sock_recvmsg(conn->sock, &msg,
+			   (op->msg_flags & ~MSG_WAITALL) | MSG_DONTWAIT);
+	if (ret < 0)
+		return io_keep_error(conn, io_plain_error(ret));
+	op->done += ret;
+	op->events = msg.msg_flags & (MSG_TRUNC | MSG_EOR);
+	if (conn->is_stream && !ret && op->len > op->done) {
+		/* A stream that reads as ended may have been reset. */
+		io_keep_socket_error(conn);
+		return READ_ONCE(conn->error);
+	}
+	return wait_all && op->done < op->len ? CIO_IO_MORE : 0;
+}
+
+static int io_send(struct cio_conn *conn, struct cio_op *op)
+{
+	struct msghdr msg = {};
+	struct iovec iov;
+	int ret;
+
+	ret = io_import(op, ITER_SOURCE, &iov, &msg.msg_iter);
+	if (ret)
+		return ret;
+	msg.msg_flags = op->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+	io_keep_socket_error(conn);
+	ret = sock_sendmsg(conn->sock, &msg);
+	if (ret == -EPIPE && conn->is_stream)
+		return READ_ONCE(conn->error) ?: -EPIPE;
+	if (ret < 0)
+		return io_keep_error(conn, io_plain_error(ret));
+	op->done += ret;
+	return conn->is_stream && op->done < op->len ? CIO_IO_MORE : 0;
+}
+
+static int io_wait_ready(struct cio_conn *conn, struct cio_op *op)
+{
+	u32 events = (__force u32)vfs_poll(conn->file, NULL);
+
+	op->events = events & (op->msg_flags | POLLERR | POLLHUP);
+	return op->events ? 0 : -EAGAIN;
+}
+
+/*
+ * Try once, without waiting, under the program's memory and the submitter's
+ * credentials.  Returns 0 when done, CIO_IO_MORE, -EAGAIN when it would wait,
+ * or the error.  What was moved is added to the operation.
+ */
+int cio_io_try(struct cio_conn *conn, struct cio_op *op)
+{
+	switch (op->opcode) {
+	case CANCELIO_OP_RECV:
+		return io_recv(conn, op);
+	case CANCELIO_OP_SEND:
+		return io_send(conn, op);
+	default:
+		return io_wait_ready(conn, op);
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One non-blocking attempt of an operation on its socket. */
+#ifndef CIO_IO_H
+#define CIO_IO_H
+
+#include "conn.h"
+
+/* It made progress and is not done: try again, after a look at the rest. */
+#define CIO_IO_MORE 1
+
+int cio_io_try(struct cio_conn *conn, struct cio_op *op);
+int cio_io_check(const struct cancelio_op *req);
+
+#endif /* CIO_IO_H */

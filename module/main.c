@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/cancelio: the device, and its ioctls by table.
+ *
+ * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
+ * (deadline.c), ready sides and runners (pool.c), and connections (conn.c).  An
+ * engine watches the connections' sockets (engine_poll.c).  A side (side.c)
+ * starts, runs and ends its operations; submit.c, wait.c, cancel.c and the
+ * workers (worker.c) are its callers.  Calls go down this list, never up.
+ */
+#include "cancel.h"
+#include "conn.h"
+#include "side.h"
+#include "submit.h"
+#include "wait.h"
+#include "worker.h"
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+/* Any ioctl's structure, in kernel memory. */
+union main_arg {
+	u32 size;
+	struct cancelio_info info;
+	struct cancelio_setup setup;
+	struct cancelio_attach attach;
+	struct cancelio_detach detach;
+	struct cancelio_submit submit;
+	struct cancelio_call call;
+	struct cancelio_wait wait;
+	struct cancelio_wait_op wait_op;
+	struct cancelio_cancel cancel;
+	struct cancelio_set_deadline set_deadline;
+	struct cancelio_shutdown shutdown;
+	struct cancelio_eventfd eventfd;
+	struct cancelio_restrict restrict_ops;
+};
+
+static int main_info(struct cio_ctx *ctx, union main_arg *arg,
+		     void __user *out);
+
+static int main_setup(struct cio_ctx *ctx, union main_arg *arg,
+		      void __user *out)
+{
+	return cio_ctx_setup(ctx, &arg->setup);
+}
+
+static int main_attach(struct cio_ctx *ctx, union main_arg *arg,
+		       void __user *out)
+{
+	if (arg->attach.flags || arg->attach.reserved)
+		return -EINVAL;
+	return cio_conn_attach(ctx, arg->attach.fd, &arg->attach.conn);
+}
+
+static int main_detach(struct cio_ctx *ctx, union main_arg *arg,
+		       void __user *out)
+{
+	if (arg->detach.flags)
+		return -EINVAL;
+	return cio_conn_detach(ctx, arg->detach.conn);
+}
+
+static int main_submit(struct cio_ctx *ctx, union main_arg *arg,
+		       void __user *out)
+{
+	return cio_submit(ctx, &arg->submit, out);
+}
+
+static int main_call(struct cio_ctx *ctx, union main_arg *arg,
+		     void __user *out)
+{
+	return cio_call(ctx, &arg->call, out);
+}
+
+static int main_wait(struct cio_ctx *ctx, union main_arg *arg,
+		     void __user *out)
+{
+	return cio_wait(ctx, &arg->wait);
+}
+
+static int main_wait_op(struct cio_ctx *ctx, union main_arg *arg,
+			void __user *out)
+{
+	return cio_wait_op(ctx, &arg->wait_op, out);
+}
+
+static int main_cancel(struct cio_ctx *ctx, union main_arg *arg,
+		       void __user *out)
+{
+	return cio_cancel(ctx, &arg->cancel);
+}
+
+static int main_set_deadline(struct cio_ctx *ctx, union main_arg *arg,
+			     void __user *out)
+{
+	const struct cancelio_set_deadline *set = &arg->set_deadline;
+	struct cio_conn *conn;
+
+	if (!set->sides || set->sides & ~(CANCELIO_READ | CANCELIO_WRITE) ||
+	    (!(set->sides & CANCELIO_READ) && set->read) ||
+	    (!(set->sides & CANCELIO_WRITE) && set->write))
+		return -EINVAL;
+	conn = cio_conn_get(ctx, set->conn);
+	if (!conn)
+		return -EBADF;
+	cio_side_set_deadlines(conn, set);
+	cio_conn_put(conn);
+	return 0;
+}
+
+/* The workers end what still runs; wait for that as long as no signal comes. */
+static int main_shutdown(struct cio_ctx *ctx, union main_arg *arg,
+			 void __user *out)
+{
+	if (arg->shutdown.flags)
+		return -EINVAL;
+	cio_ctx_end(ctx);
+	if (wait_event_interruptible(ctx->end_wait,
+				     !atomic_read(&ctx->live_conns)))
+		return -EINTR;
+	return 0;
+}
+
+static int main_unsupported(struct cio_ctx *ctx, union main_arg *arg,
+			    void __user *out)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * struct main_ioctl - one ioctl
+ * @fn: does it; NULL where there is none
+ * @size: of its structure, as first published and as now
+ * @flags: MAIN_*
+ */
+struct main_ioctl {
+	int (*fn)(struct cio_ctx *ctx, union main_arg *arg, void __user *out);
+	u32 size;
+	u32 flags;
+};
+
+/* The structure is written back. */
+#define MAIN_OUT	BIT(0)
+/* May be called before SETUP. */
+#define MAIN_NEW	BIT(1)
+/* May be called after SHUTDOWN. */
+#define MAIN_DEAD	BIT(2)
+
+#define MAIN_IOCTL(_nr, _fn, _struct, _flags) \
+	[_IOC_NR(_nr)] = { \
+		.fn = main_##_fn, \
+		.size = sizeof(struct cancelio_##_struct), \
+		.flags = (_flags), \
+	}
+
+static const struct main_ioctl main_ioctls[] = {
+	MAIN_IOCTL(CANCELIO_INFO, info, info, MAIN_OUT | MAIN_NEW | MAIN_DEAD),
+	MAIN_IOCTL(CANCELIO_SETUP, setup, setup, MAIN_OUT | MAIN_NEW),
+	MAIN_IOCTL(CANCELIO_ATTACH, attach, attach, MAIN_OUT),
+	MAIN_IOCTL(CANCELIO_DETACH, detach, detach, 0),
+	MAIN_IOCTL(CANCELIO_SUBMIT, submit, submit, 0),
+	MAIN_IOCTL(CANCELIO_CALL, call, call, 0),
+	MAIN_IOCTL(CANCELIO_WAIT, wait, wait, MAIN_DEAD),
+	MAIN_IOCTL(CANCELIO_WAIT_OP, wait_op, wait_op, MAIN_DEAD),
+	MAIN_IOCTL(CANCELIO_CANCEL, cancel, cancel, 0),
+	MAIN_IOCTL(CANCELIO_SET_DEADLINE, set_deadline, set_deadline, 0),
+	MAIN_IOCTL(CANCELIO_SHUTDOWN, shutdown, shutdown, 0),
+	MAIN_IOCTL(CANCELIO_EVENTFD, unsupported, eventfd, 0),
+	MAIN_IOCTL(CANCELIO_RESTRICT, unsupported, restrict, 0),
+};
+
+static int main_info(struct cio_ctx *ctx, union main_arg *arg,
+		     void __user *out)
+{
+	u32 i, ioctls = 0;
+
+	if (arg->info.reserved)
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(main_ioctls); i++)
+		if (main_ioctls[i].fn != main_unsupported)
+			ioctls |= BIT(i);
+	arg->info = (struct cancelio_info){
+		.size = arg->info.size,
+		.abi = CANCELIO_ABI,
+		.engines = BIT(CANCELIO_ENGINE_POLL),
+		.ops = BIT(CANCELIO_OP_RECV) | BIT(CANCELIO_OP_SEND) |
+		       BIT(CANCELIO_OP_WAIT_READY),
+		.ioctls = ioctls,
+		.op_flags = cio_submit_op_flags(),
+		.max_entries = CANCELIO_MAX_ENTRIES,
+		.max_batch = CANCELIO_MAX_BATCH,
+		.max_workers = CIO_WORKERS_MAX,
+	};
+	return 0;
+}
+
+/* Whether the context is in a state for this ioctl. */
+static int main_check_state(struct cio_ctx *ctx, u32 flags)
+{
+	/* Pairs with SETUP: the state before what SETUP made. */
+	switch (smp_load_acquire(&ctx->state)) {
+	case CIO_CTX_NEW:
+		return flags & MAIN_NEW ? 0 : -ENXIO;
+	case CIO_CTX_DEAD:
+		return flags & MAIN_DEAD ? 0 : -ESHUTDOWN;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Read the caller's structure by the growth rule.  Where it will be written
+ * back, it is written as it is at first, so that memory that cannot be written
+ * is found before anything happened.
+ */
+static int main_read(union main_arg *arg, const struct main_ioctl *ioctl,
+		     void __user *user, u32 *size)
+{
+	int ret;
+
+	if (get_user(*size, (u32 __user *)user))
+		return -EFAULT;
+	if (*size < ioctl->size || *size > PAGE_SIZE)
+		return -EINVAL;
+	ret = copy_struct_from_user(arg, ioctl->size, user, *size);
+	if (ret)
+		return ret;
+	*size = ioctl->size;
+	if ((ioctl->flags & MAIN_OUT) && copy_to_user(user, arg, *size))
+		return -EFAULT;
+	return 0;
+}
+
+static long main_ioctl(struct file *file, unsigned int cmd,
+		       unsigned long addr)
+{
+	struct cio_ctx *ctx = file->private_data;
+	void __user *user = (void __user *)addr;
+	const struct main_ioctl *ioctl;
+	union main_arg arg;
+	u32 size;
+	int ret;
+
+	if (_IOC_TYPE(cmd) != CANCELIO_IOC || _IOC_DIR(cmd) != _IOC_NONE ||
+	    _IOC_SIZE(cmd) || _IOC_NR(cmd) >= ARRAY_SIZE(main_ioctls))
+		return -ENOTTY;
+	if (!cio_ctx_owned(ctx))
+		return -EPERM;
+	ioctl = &main_ioctls[array_index_nospec(_IOC_NR(cmd),
+						ARRAY_SIZE(main_ioctls))];
+	ret = main_read(&arg, ioctl, user, &size);
+	if (ret)
+		return ret;
+	ret = main_check_state(ctx, ioctl->flags) ?: ioctl->fn(ctx, &arg, user);
+	if (ret >= 0 && (ioctl->flags & MAIN_OUT) &&
+	    copy_to_user(user, &arg, size))
+		return -EFAULT;
+	return ret;
+}
+
+static int main_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct cio_ctx *ctx = file->private_data;
+	int ret;
+
+	if (!cio_ctx_owned(ctx))
+		return -EPERM;
+	ret = main_check_state(ctx, MAIN_DEAD);
+	return ret ?: cio_ring_map(&ctx->ring, vma);
+}
+
+static __poll_t main_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct cio_ctx *ctx = file->private_data;
+	__poll_t events = 0;
+
+	if (!cio_ctx_owned(ctx) || main_check_state(ctx, MAIN_DEAD))
+		return EPOLLERR;
+	poll_wait(file, &ctx->completion_wait, table);
+	if (cio_ring_readable(&ctx->ring))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (cio_ctx_dead(ctx))
+		events |= EPOLLHUP;
+	return events;
+}
+
+static int main_open(struct inode *inode, struct file *file)
+{
+	struct cio_ctx *ctx = cio_ctx_create();
+
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	file->private_data = ctx;
+	return nonseekable_open(inode, file);
+}
+
+static int main_release(struct inode *inode, struct file *file)
+{
+	cio_ctx_release(file->private_data);
+	return 0;
+}
+
+static const struct file_operations main_fops = {
+	.owner = THIS_MODULE,
+	.open = main_open,
+	.release = main_release,
+	.unlocked_ioctl = main_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = main_mmap,
+	.poll = main_poll,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice main_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "cancelio",
+	.fops = &main_fops,
+};
+
+static int __init main_init(void)
+{
+	return misc_register(&main_device);
+}
+
+static void __exit main_exit(void)
+{
+	misc_deregister(&main_device);
+	/* Owners are freed after a grace period, by code of this module. */
+	mmu_notifier_synchronize();
+}
+
+module_init(main_init);
+module_exit(main_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Socket reads and writes that can be interrupted at any moment");

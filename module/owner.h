@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The owner of contexts: a process and its memory. */
+#ifndef CIO_OWNER_H
+#define CIO_OWNER_H
+
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+
+/**
+ * struct cio_owned - what ends with its owner
+ * @node: in the owner's list
+ * @end: ends it; called at most once while it is in the list; may sleep
+ */
+struct cio_owned {
+	struct list_head node;
+	void (*end)(struct cio_owned *owned);
+};
+
+/**
+ * struct cio_owner - an address space that has contexts
+ * @notifier: tells when the address space ends; holds its structure
+ * @lock: taken to change or walk @owned; outer to a context's lock
+ * @owned: its contexts
+ */
+struct cio_owner {
+	struct mmu_notifier notifier;
+	struct mutex lock;	/* owned */
+	struct list_head owned;
+};
+
+struct cio_owner *cio_owner_get(void);
+void cio_owner_put(struct cio_owner *owner);
+void cio_owner_add(struct cio_owner *owner, struct cio_owned *owned);
+void cio_owner_del(struct cio_owner *owner, struct cio_owned *owned);
+
+static inline struct mm_struct *cio_owner_mm(const struct cio_owner *owner)
+{
+	return owner->notifier.mm;
+}
+
+#endif /* CIO_OWNER_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Sides that are ready, and threads that can run them. */
+#ifndef CIO_POOL_H
+#define CIO_POOL_H
+
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+/**
+ * enum cio_pool_kind - who may run
+ * @CIO_POOL_ANY: sides for any runner; runners that are threads of the program
+ * @CIO_POOL_WORKER: sides for workers only; runners that are workers
+ */
+enum cio_pool_kind {
+	CIO_POOL_ANY,
+	CIO_POOL_WORKER,
+	CIO_POOL_KINDS,
+};
+
+/**
+ * struct cio_runner - a thread that can run ready sides, on its stack
+ * @node: in the pool's list of idle runners; empty while it is not idle
+ * @task: the thread
+ */
+struct cio_runner {
+	struct list_head node;
+	struct task_struct *task;
+};
+
+/**
+ * struct cio_pool - what is ready, and who is idle
+ * @lock: protects the following fields; nests inside the conns' locks; taken
+ *	with interrupts off
+ * @ready: ready sides, first in, first out, by who may run them; each holds a
+ *	reference to its conn
+ * @idle: idle runners, the one that slept last first
+ * @workers: all worker threads
+ * @nr_workers: worker threads that live or are being made
+ * @stop: the workers are to end
+ * @orphans: conns whose last reference went where a file cannot be dropped; a
+ *	worker frees them; no lock
+ *
+ * No ready side is forgotten: a runner looks at @ready and joins @idle under
+ * one lock, making a side ready takes one runner out of @idle and wakes it, and
+ * a runner that goes away for another reason looks at @ready again and passes
+ * on the wake-up that it may have taken (cio_pool_pass_on()).
+ */
+struct cio_pool {
+	spinlock_t lock;	/* what follows */
+	struct list_head ready[CIO_POOL_KINDS];
+	struct list_head idle[CIO_POOL_KINDS];
+	struct list_head workers;
+	unsigned int nr_workers;
+	bool stop;
+	struct llist_head orphans;
+};
+
+void cio_pool_init(struct cio_pool *pool);
+void cio_pool_add(struct cio_pool *pool, struct list_head *side,
+		  enum cio_pool_kind who);
+struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
+				bool *more);
+bool cio_pool_idle(struct cio_pool *pool, struct cio_runner *runner,
+		   enum cio_pool_kind who);
+void cio_pool_busy(struct cio_pool *pool, struct cio_runner *runner);
+void cio_pool_pass_on(struct cio_pool *pool);
+void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn);
+void cio_pool_stop(struct cio_pool *pool);
+
+#endif /* CIO_POOL_H */

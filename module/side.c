@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of an operation on its side.
+ *
+ * Locks, from outer to inner:
+ *
+ *   socket's wait queue   taken by the kernel around cio_side_event()
+ *   cio_conn.lock         the side: its queue, who runs, its deadline
+ *   cio_timers.lock, cio_pool.lock, cio_cookies.lock, cio_ring.lock
+ *                         siblings; none is taken under another
+ *
+ * All are taken with interrupts off, for events and expiries come in
+ * interrupts; on PREEMPT_RT all sleep, and both come in threads.  No wait-queue
+ * lock is taken under the conn's lock: what is to be woken is noted in a struct
+ * cio_kick and woken afterwards.  A waiting thread is woken under the conn's
+ * lock by wake_up_process(), which takes the scheduler's locks only.
+ *
+ * A side is idle, or one runner has it (@running).  A runner holds no lock while
+ * it tries the socket.  What happens meanwhile is left for it to find when it
+ * takes the lock again: an event (@again), a cancel (CIO_CANCEL in the word), a
+ * close (conn's @closed), an expiry (the clock).  So an operation is never
+ * queued with one of them unnoticed, which is what a lost wake-up is.
+ */
+#include "side.h"
+
+#include "cookie.h"
+#include "io.h"
+
+/* Operations ended under one hold of the lock, or by one timer. */
+#define SWEEP 16
+
+/* The first operation that nobody has. */
+static struct cio_op *side_first_queued(struct cio_side *side)
+{
+	struct cio_op *op;
+
+	list_for_each_entry(op, &side->queue, queue)
+		if (cio_word_state(cio_op_word(op)) == CIO_QUEUED)
+			return op;
+	return NULL;
+}
+
+/*
+ * The side wants a runner: the thread that waits for its first operation, else
+ * whom the pool has.
+ */
+static void side_make_ready(struct cio_conn *conn, struct cio_side *side)
+{
+	struct cio_op *op;
+	bool worker;
+
+	lockdep_assert_held(&conn->lock);
+	if (side->is_ready || side->running)
+		return;
+	op = side_first_queued(side);
+	if (!op)
+		return;
+	side->is_ready = true;
+	cio_conn_ref(conn);
+	worker = op->flags & CANCELIO_OP_WORKER;
+	if (op->call && !worker) {
+		WRITE_ONCE(op->call->turn, true);
+		wake_up_process(op->call->task);
+	} else {
+		cio_pool_add(&conn->ctx->pool, &side->ready,
+			     worker ? CIO_POOL_WORKER : CIO_POOL_ANY);
+	}
+}
+
+/*
+ * Let the operation wait: NEW behind others, or RUNNING after an attempt that
+ * would have waited.  From QUEUED on anybody may win it; but nobody gives its
+ * memory away without the conn's lock, so that the timers can be set after.
+ */
+static void side_queue(struct cio_conn *conn, struct cio_side *side,
+		       struct cio_op *op)
+{
+	lockdep_assert_held(&conn->lock);
+	if (!op->cred) {
+		op->cred = get_current_cred();
+		cio_conn_ref(conn);
+		cio_cookie_add(conn->ctx->cookies, op);
+	}
+	if (side->running == op)
+		side->running = NULL;
+	cio_op_set_state(op, CIO_QUEUED);
+	cio_timer_ensure(&conn->ctx->timers, &op->timer, CIO_TIMER_OP,
+			 op->deadline);
+	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,
+			 side->deadline);
+}
+
+/* End the operation that runs. */
+static void side_end_running(struct cio_conn *conn, struct cio_side *side,
+			     const struct cio_outcome *out,
+			     struct cio_kick *kick)
+{
+	struct cio_op *op = side->running;
+
+	side->running = NULL;
+	cio_op_set_state(op, CIO_ENDING);
+	cio_end_op(conn, side, op, out, kick);
+	if (side->cancels)
+		cio_cancel_notes_settle(side,
+					out->reason == CANCELIO_CANCELED, kick);
+}
+
+enum side_next {
+	SIDE_ENDED,
+	SIDE_QUEUED,
+	SIDE_RETRY,
+};
+
+/* An attempt returned @ret: end the operation, or let it wait, or try again. */
+static enum side_next side_settle(struct cio_conn *conn, struct cio_side *side,
+				  int ret, struct cio_kick *kick)
+{
+	struct cio_op *op = side->running;
+	struct cio_outcome out = { .now = ktime_get() };
+
+	lockdep_assert_held(&conn->lock);
+	if (!ret || (ret < 0 && ret != -EAGAIN)) {
+		out.reason = ret ? CANCELIO_ERROR : CANCELIO_DONE;
+		out.error = ret;
+	} else if (!conn->closed && (cio_op_word(op) & CIO_CANCEL)) {
+		out.reason = CANCELIO_CANCELED;
+		out.error = -ECANCELED;
+	} else if (cio_end_verdict(conn, side, op, &out)) {
+		/* Closed, or past its deadline. */
+	} else if (ret == CIO_IO_MORE || side->again) {
+		return SIDE_RETRY;
+	} else if (op->flags & CANCELIO_OP_NOWAIT) {
+		out.reason = CANCELIO_ERROR;
+		out.error = -EAGAIN;
+	} else {
+		side_queue(conn, side, op);
+		return SIDE_QUEUED;
+	}
+	side_end_running(conn, side, &out, kick);
+	return SIDE_ENDED;
+}
+
+/* Under the program's memory map, and the submitter's credentials. */
+static int side_try(struct cio_conn *conn, struct cio_op *op)
+{
+	const struct cred *old;
+	int ret;
+
+	if (!op->cred || op->cred == current_cred())
+		return cio_io_try(conn, op);
+	old = override_creds(op->cred);
+	ret = cio_io_try(conn, op);
+	revert_creds(old);
+	return ret;
+}
+
+/*
+ * Try the running operation until it ends or waits.  One that keeps making
+ * progress gives way when the budget is used up.
+ */
+static enum side_next side_attempt(struct cio_conn *conn,
+				   struct cio_side *side, int *budget,
+				   struct cio_kick *kick)
+{
+	struct cio_op *op = side->running;
+	enum side_next next;
+	int ret;
+
+	do {
+		side->again = false;
+		spin_unlock_irq(&conn->lock);
+		ret = side_try(conn, op);
+		spin_lock_irq(&conn->lock);
+		next = side_settle(conn, side, ret, kick);
+	} while (next == SIDE_RETRY && --*budget > 0);
+	if (next == SIDE_RETRY) {
+		side_queue(conn, side, op);
+		side_make_ready(conn, side);
+	}
+	return next;
+}
+
+static void side_set_running(struct cio_side *side, struct cio_op *op)
+{
+	side->running = op;
+	side->again = false;
+}
+
+/* What is decided without an attempt, when the operation starts. */
+static bool side_start_verdict(struct cio_conn *conn, struct cio_side *side,
+			       struct cio_op *op, struct cio_outcome *out)
+{
+	bool busy = side->running || !list_empty(&side->queue);
+
+	if (op->opcode == CANCELIO_OP_RECV && !op->len && conn->is_stream) {
+		out->now = ktime_get();
+		return true;
+	}
+	if (op->deadline != KTIME_MAX || side->deadline != KTIME_MAX) {
+		out->now = ktime_get();
+		if (cio_end_verdict(conn, side, op, out))
+			return true;
+	}
+	if (busy && (op->flags & CANCELIO_OP_NOWAIT)) {
+		out->now = ktime_get();
+		out->reason = CANCELIO_ERROR;
+		out->error = -EAGAIN;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Start a NEW operation: decided at once, or tried by the caller, or queued.
+ * The deadline is looked at and the operation published under one lock, so that
+ * no deadline and no cancel slips in between (golang/go#38769).
+ *
+ * Returns 1 when it ended at once, 0 when it goes on, and -EBADF for a closed
+ * conn; the operation is then still the caller's.
+ */
+int cio_side_start(struct cio_conn *conn, struct cio_op *op,
+		   struct cio_kick *kick)
+{
+	struct cio_side *side = cio_op_side(conn, op);
+	enum side_next next = SIDE_ENDED;
+	struct cio_outcome out = {};
+	int budget = CIO_TURN;
+	bool idle;
+
+	spin_lock_irq(&conn->lock);
+	if (conn->closed) {
+		spin_unlock_irq(&conn->lock);
+		return -EBADF;
+	}
+	WRITE_ONCE(op->conn, conn);
+	idle = !side->running && list_empty(&side->queue);
+	if (side_start_verdict(conn, side, op, &out)) {
+		list_add_tail(&op->queue, &side->queue);
+		cio_op_set_state(op, CIO_ENDING);
+		cio_end_op(conn, side, op, &out, kick);
+	} else if (idle && !(op->flags & CANCELIO_OP_WORKER)) {
+		list_add_tail(&op->queue, &side->queue);
+		cio_op_set_state(op, CIO_RUNNING);
+		side_set_running(side, op);
+		next = side_attempt(conn, side, &budget, kick);
+		if (next == SIDE_ENDED)
+			side_make_ready(conn, side);
+	} else {
+		list_add_tail(&op->queue, &side->queue);
+		side_queue(conn, side, op);
+		next = SIDE_QUEUED;
+		if (idle)
+			side_make_ready(conn, side);
+	}
+	spin_unlock_irq(&conn->lock);
+	return next == SIDE_ENDED;
+}
+
+/* An operation for a worker, or one whose own thread waits, is left to that. */
+static bool side_may_run(const struct cio_op *op, enum cio_pool_kind who)
+{
+	if (op->flags & CANCELIO_OP_WORKER)
+		return who == CIO_POOL_WORKER;
+	return !op->call || op->call->task == current;
+}
+
+/*
+ * Run a ready side, and give back the reference that came with it.  An
+ * operation that left the queue meanwhile is passed over, and one that expired
+ * in the queue is not started (golang/go#38769, its second half).
+ */
+void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
+		  struct cio_kick *kick)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+	enum side_next next = SIDE_ENDED;
+	struct cio_op *op;
+
+	spin_lock_irq(&conn->lock);
+	side->is_ready = false;
+	while (next == SIDE_ENDED && !side->running &&
+	       (op = side_first_queued(side))) {
+		struct cio_outcome out = { .now = ktime_get() };
+
+		if (*budget <= 0 || !side_may_run(op, who)) {
+			side_make_ready(conn, side);
+			break;
+		}
+		--*budget;
+		if (!cio_op_take(op, CIO_QUEUED, CIO_RUNNING))
+			continue;
+		side_set_running(side, op);
+		if (cio_end_verdict(conn, side, op, &out))
+			side_end_running(conn, side, &out, kick);
+		else
+			next = side_attempt(conn, side, budget, kick);
+	}
+	spin_unlock_irq(&conn->lock);
+	cio_conn_put(conn);
+}
+
+/* A thread that was handed the side does not run it: somebody else will. */
+void cio_side_pass_on(struct cio_side *side)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+
+	spin_lock_irq(&conn->lock);
+	side->is_ready = false;
+	side_make_ready(conn, side);
+	spin_unlock_irq(&conn->lock);
+	cio_conn_put(conn);
+}
+
+/* Something happened on the socket; called under its wait queue's lock. */
+void cio_side_event(struct cio_conn *conn, __poll_t events)
+{
+	static const __poll_t wakes[CIO_SIDES] = {
+		[CIO_READ] = EPOLLIN | EPOLLRDNORM | EPOLLPRI | EPOLLRDHUP |
+			     EPOLLHUP | EPOLLERR,
+		[CIO_WRITE] = EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR,
+	};
+	unsigned long flags;
+	int i;
+
+	spin_lock_irqsave(&conn->lock, flags);
+	for (i = 0; i < CIO_SIDES; i++) {
+		struct cio_side *side = &conn->sides[i];
+
+		/* A wake-up without a key may mean anything. */
+		if (events && !(events & wakes[i]))
+			continue;
+		if (side->running)
+			side->again = true;
+		else
+			side_make_ready(conn, side);
+	}
+	spin_unlock_irqrestore(&conn->lock, flags);
+}
+
+/*
+ * End QUEUED operations of a side, at most SWEEP: those that the verdict ends
+ * now, or with @canceled all.  Returns how many; fewer than SWEEP: no more left.
+ */
+static int side_sweep(struct cio_conn *conn, struct cio_side *side,
+		      bool canceled, struct cio_kick *kick)
+{
+	ktime_t now = ktime_get();
+	struct cio_op *op, *next;
+	int ended = 0;
+
+	lockdep_assert_held(&conn->lock);
+	/* Moved later: do not look at each of what may be a long queue. */
+	if (!canceled && !conn->closed && side->deadline > now)
+		goto out;
+	list_for_each_entry_safe(op, next, &side->queue, queue) {
+		struct cio_outcome out = { .now = now };
+
+		if (canceled) {
+			out.reason = CANCELIO_CANCELED;
+			out.error = -ECANCELED;
+		} else if (!cio_end_verdict(conn, side, op, &out)) {
+			continue;
+		}
+		if (!cio_op_take(op, CIO_QUEUED, CIO_ENDING))
+			continue;
+		cio_end_op(conn, side, op, &out, kick);
+		if (++ended == SWEEP)
+			break;
+	}
+out:
+	/* One that waited behind those that ended has not been tried yet. */
+	if (ended < SWEEP)
+		side_make_ready(conn, side);
+	return ended;
+}
+
+/* As side_sweep(), all of them, from a thread; returns how many. */
+static int side_sweep_all(struct cio_conn *conn, struct cio_side *side,
+			  bool canceled)
+{
+	int ended, sum = 0;
+
+	do {
+		struct cio_kick kick = {};
+
+		spin_lock_irq(&conn->lock);
+		ended = side_sweep(conn, side, canceled, &kick);
+		spin_unlock_irq(&conn->lock);
+		cio_kick_flush(conn->ctx, &kick);
+		cond_resched();
+		sum += ended;
+	} while (ended == SWEEP);
+	return sum;
+}
+
+static void side_move_deadline(struct cio_conn *conn, struct cio_side *side,
+			       ktime_t deadline)
+{
+	side->deadline = deadline;
+	if (!list_empty(&side->queue))
+		cio_timer_ensure(&conn->ctx->timers, &side->timer,
+				 CIO_TIMER_SIDE, deadline);
+}
+
+/*
+ * Move one deadline or both, at one instant.  A timer that is set to the old,
+ * earlier time stays and finds nothing to do; one that has fired already and
+ * waits for the lock finds the same (commit 8538477d58, golang/go#57114).
+ */
+void cio_side_set_deadlines(struct cio_conn *conn,
+			    const struct cancelio_set_deadline *set)
+{
+	ktime_t read = cio_time_to_host(conn->ctx, set->read);
+	ktime_t write = cio_time_to_host(conn->ctx, set->write);
+	ktime_t now = ktime_get();
+
+	spin_lock_irq(&conn->lock);
+	if (set->sides & CANCELIO_READ)
+		side_move_deadline(conn, &conn->sides[CIO_READ], read);
+	if (set->sides & CANCELIO_WRITE)
+		side_move_deadline(conn, &conn->sides[CIO_WRITE], write);
+	spin_unlock_irq(&conn->lock);
+
+	/* What has passed already ends here, not in the timer's interrupt. */
+	if ((set->sides & CANCELIO_READ) && read <= now)
+		side_sweep_all(conn, &conn->sides[CIO_READ], false);
+	if ((set->sides & CANCELIO_WRITE) && write <= now)
+		side_sweep_all(conn, &conn->sides[CIO_WRITE], false);
+}
+
+/*
+ * Cancel one operation: returns 1 when it ended here, 0 when it runs and @req
+ * will hear, -EALREADY when it is ending otherwise, -ENOENT when it is not
+ * there, -EAGAIN when it runs and @req is NULL, -ENOMEM.
+ */
+int cio_side_cancel_op(struct cio_conn *conn, struct cio_op *op, u64 gen,
+		       struct cio_cancel_req *req, struct cio_kick *kick)
+{
+	struct cio_outcome out = { .reason = CANCELIO_CANCELED,
+				   .error = -ECANCELED, .now = ktime_get() };
+	int ret = -ENOENT;
+	u64 word;
+
+	spin_lock_irq(&conn->lock);
+	word = cio_op_word(op);
+	if (cio_word_gen(word) != gen)
+		goto out;
+	if (cio_word_state(word) == CIO_RUNNING) {
+		struct cio_side *side = cio_op_side(conn, op);
+
+		ret = req ? cio_cancel_note_add(side, req) : -EAGAIN;
+	} else if (cio_op_win(op, gen, CIO_QUEUED, CIO_ENDING)) {
+		struct cio_side *side = cio_op_side(conn, op);
+
+		cio_end_op(conn, side, op, &out, kick);
+		side_make_ready(conn, side);
+		ret = 1;
+	} else if (cio_word_state(cio_op_word(op)) == CIO_ENDING) {
+		ret = -EALREADY;
+	}
+out:
+	spin_unlock_irq(&conn->lock);
+	return ret;
+}
+
+/* Cancel all of a side; returns how many ended, or -ENOMEM when one runs on. */
+int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
+		    struct cio_cancel_req *req)
+{
+	int ended = side_sweep_all(conn, side, true);
+	int ret = 0;
+
+	spin_lock_irq(&conn->lock);
+	if (side->running)
+		ret = cio_cancel_note_add(side, req);
+	spin_unlock_irq(&conn->lock);
+	return ret ?: ended;
+}
+
+/* Refuse and end everything, with CLOSED; what runs ends by itself. */
+void cio_side_close(struct cio_conn *conn)
+{
+	int i;
+
+	spin_lock_irq(&conn->lock);
+	conn->closed = true;
+	spin_unlock_irq(&conn->lock);
+	for (i = 0; i < CIO_SIDES; i++)
+		side_sweep_all(conn, &conn->sides[i], false);
+}
+
+/*
+ * Called under the timers' lock.  An operation with a timer cannot be given
+ * away, for its timer is removed before under that lock; won, it is ours.  A
+ * conn cannot be freed for the same reason, and a reference makes it stay.
+ */
+static bool side_timer_claim(struct timerqueue_node *node,
+			     enum cio_timer_kind kind)
+{
+	struct cio_side *side;
+
+	if (kind == CIO_TIMER_OP)
+		return cio_op_take(container_of(node, struct cio_op, timer),
+				   CIO_QUEUED, CIO_ENDING);
+	side = container_of(node, struct cio_side, timer);
+	return cio_conn_try_ref(cio_side_conn(side));
+}
+
+static void side_expire_op(struct cio_op *op)
+{
+	struct cio_conn *conn = op->conn;
+	struct cio_side *side = cio_op_side(conn, op);
+	struct cio_outcome out = {};
+	struct cio_kick kick = {};
+	unsigned long flags;
+
+	/* Its own reference to the conn goes when it ends. */
+	cio_conn_ref(conn);
+	spin_lock_irqsave(&conn->lock, flags);
+	out.now = ktime_get();
+	cio_end_verdict(conn, side, op, &out);
+	cio_end_op(conn, side, op, &out, &kick);
+	side_make_ready(conn, side);
+	spin_unlock_irqrestore(&conn->lock, flags);
+	cio_conn_put_atomic(conn);
+}
+
+static void side_expire(struct cio_side *side)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_kick kick = {};
+	unsigned long flags;
+
+	spin_lock_irqsave(&conn->lock, flags);
+	side_sweep(conn, side, false, &kick);
+	/* Moved later meanwhile, or more to end: come again. */
+	if (side_first_queued(side))
+		cio_timer_ensure(&conn->ctx->timers, &side->timer,
+				 CIO_TIMER_SIDE, side->deadline);
+	spin_unlock_irqrestore(&conn->lock, flags);
+	cio_conn_put_atomic(conn);
+}
+
+static void side_timer_expire(struct timerqueue_node *node,
+			      enum cio_timer_kind kind)
+{
+	if (kind == CIO_TIMER_OP)
+		side_expire_op(container_of(node, struct cio_op, timer));
+	else
+		side_expire(container_of(node, struct cio_side, timer));
+}
+
+static void side_timer_flush(struct cio_timers *timers)
+{
+	struct cio_ctx *ctx = container_of(timers, struct cio_ctx, timers);
+
+	cio_ctx_wake_completions(ctx);
+	cio_ctx_wake_ends(ctx);
+}
+
+const struct cio_timer_actions cio_side_timer_actions = {
+	.claim = side_timer_claim,
+	.expire = side_timer_expire,
+	.flush = side_timer_flush,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The side: starts, runs, queues and ends operations. */
+#ifndef CIO_SIDE_H
+#define CIO_SIDE_H
+
+#include "end.h"
+
+extern const struct cio_timer_actions cio_side_timer_actions;
+
+int cio_side_start(struct cio_conn *conn, struct cio_op *op,
+		   struct cio_kick *kick);
+void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
+		  struct cio_kick *kick);
+void cio_side_pass_on(struct cio_side *side);
+void cio_side_event(struct cio_conn *conn, __poll_t events);
+void cio_side_set_deadlines(struct cio_conn *conn,
+			    const struct cancelio_set_deadline *set);
+int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
+		    struct cio_cancel_req *req);
+int cio_side_cancel_op(struct cio_conn *conn, struct cio_op *op, u64 gen,
+		       struct cio_cancel_req *req, struct cio_kick *kick);
+void cio_side_close(struct cio_conn *conn);
+
+#endif /* CIO_SIDE_H */

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "submit.h"
+
+#include "io.h"
+#include "side.h"
+#include "wait.h"
+
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#define OP_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT | \
+		  CANCELIO_OP_NOWAIT | CANCELIO_OP_WORKER | CANCELIO_OP_HOLD)
+#define DEADLINE_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT)
+
+u32 cio_submit_op_flags(void)
+{
+	return OP_FLAGS;
+}
+
+static int submit_check(const struct cancelio_op *req)
+{
+	u32 timed = req->flags & DEADLINE_FLAGS;
+
+	if (req->flags & ~OP_FLAGS || timed == DEADLINE_FLAGS ||
+	    req->reserved[0] || req->reserved[1])
+		return -EINVAL;
+	if (!timed && req->deadline)
+		return -EINVAL;
+	return cio_io_check(req);
+}
+
+static ktime_t submit_deadline(const struct cio_ctx *ctx,
+			       const struct cancelio_op *req)
+{
+	s64 deadline;
+
+	if (req->flags & CANCELIO_OP_DEADLINE)
+		return cio_time_to_host(ctx, req->deadline);
+	if (!(req->flags & CANCELIO_OP_TIMEOUT) ||
+	    req->deadline == CANCELIO_NEVER)
+		return KTIME_MAX;
+	if (check_add_overflow(ktime_get(), req->deadline, &deadline))
+		deadline = KTIME_MAX;
+	return min_t(s64, deadline, KTIME_MAX - 1);
+}
+
+/* Write a request into an operation that only the caller knows. */
+static void submit_fill(struct cio_ctx *ctx, struct cio_op *op,
+			const struct cancelio_op *req, struct cio_call *call)
+{
+	op->opcode = req->opcode;
+	op->flags = req->flags;
+	INIT_LIST_HEAD(&op->queue);
+	timerqueue_init(&op->timer);
+	INIT_HLIST_NODE(&op->cookie_node);
+	op->user_data = req->user_data;
+	op->addr = req->addr;
+	op->len = req->len;
+	op->done = 0;
+	op->msg_flags = req->msg_flags;
+	op->events = 0;
+	op->deadline = submit_deadline(ctx, req);
+	op->cred = NULL;
+	op->call = call;
+}
+
+static struct cio_side *submit_side(struct cio_conn *conn,
+				    const struct cancelio_op *req)
+{
+	return cio_conn_side(conn, req->opcode, req->msg_flags);
+}
+
+/* A NEW operation: the side's spare one, or one of the context's. */
+static struct cio_op *submit_alloc(struct cio_conn *conn,
+				   const struct cancelio_op *req)
+{
+	struct cio_op *op = xchg(&submit_side(conn, req)->spare, NULL);
+
+	if (!op)
+		return cio_op_alloc(&conn->ctx->ops);
+	cio_op_set_state(op, CIO_NEW);
+	return op;
+}
+
+static void submit_abort(struct cio_conn *conn, struct cio_op *op)
+{
+	cio_op_retire(op);
+	cio_op_recycle(&conn->ctx->ops, op);
+}
+
+/*
+ * Accept and start one operation that was checked, or refuse it with an error
+ * and nothing done.  Its id is written before anything can happen to it.
+ * Returns 1 when it ended at once, 0 when it goes on.
+ */
+static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
+			u64 __user *id, struct cio_call *call,
+			struct cio_op **started, struct cio_kick *kick)
+{
+	struct cio_op *op = submit_alloc(conn, req);
+	int ret;
+
+	if (IS_ERR(op))
+		return PTR_ERR(op);
+	submit_fill(conn->ctx, op, req, call);
+	if (started)
+		*started = op;
+	if (id && put_user(cio_op_id(op), id)) {
+		submit_abort(conn, op);
+		return -EFAULT;
+	}
+	ret = cio_side_start(conn, op, kick);
+	if (ret < 0)
+		submit_abort(conn, op);
+	return ret;
+}
+
+/**
+ * struct submit_batch - what one SUBMIT carries from operation to operation
+ * @conn: the conn of the last one, with a reference, or NULL
+ * @reserved: entries of the ring that were reserved and not used yet
+ * @kick: whom to wake at the end
+ */
+struct submit_batch {
+	struct cio_conn *conn;
+	u32 reserved;
+	struct cio_kick kick;
+};
+
+static int batch_conn(struct cio_ctx *ctx, struct submit_batch *batch, u64 id)
+{
+	if (batch->conn && batch->conn->id == id)
+		return 0;
+	if (batch->conn)
+		cio_conn_put(batch->conn);
+	batch->conn = cio_conn_get(ctx, id);
+	return batch->conn ? 0 : -EBADF;
+}
+
+static int batch_one(struct cio_ctx *ctx, struct submit_batch *batch,
+		     const void __user *op, u32 op_size, u64 __user *id)
+{
+	struct cancelio_op req;
+	int ret;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	ret = copy_struct_from_user(&req, sizeof(req), op, op_size);
+	if (ret)
+		return ret;
+	ret = submit_check(&req) ?: batch_conn(ctx, batch, req.conn);
+	if (ret)
+		return ret;
+	if (!(req.flags & CANCELIO_OP_HOLD) && !batch->reserved)
+		return -EAGAIN;
+	ret = submit_start(batch->conn, &req, id, NULL, NULL, &batch->kick);
+	if (ret < 0)
+		return ret;
+	if (!(req.flags & CANCELIO_OP_HOLD))
+		batch->reserved--;
+	return 0;
+}
+
+/* Returns how many operations were taken, or why not even the first was. */
+int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
+	       struct cancelio_submit __user *out)
+{
+	const char __user *ops = u64_to_user_ptr(submit->ops);
+	u64 __user *ids = u64_to_user_ptr(submit->ids);
+	struct submit_batch batch = {};
+	u32 i;
+	int ret = 0;
+
+	if (submit->flags || submit->reserved || !submit->count ||
+	    submit->count > CANCELIO_MAX_BATCH ||
+	    submit->op_size < sizeof(struct cancelio_op) ||
+	    submit->op_size > PAGE_SIZE)
+		return -EINVAL;
+	if (put_user(0, &out->error))
+		return -EFAULT;
+	batch.reserved = cio_ring_reserve(&ctx->ring, submit->count);
+	for (i = 0; i < submit->count && !ret; i++) {
+		ret = batch_one(ctx, &batch, ops + (size_t)i * submit->op_size,
+				submit->op_size, submit->ids ? ids + i : NULL);
+		cond_resched();
+	}
+	cio_ring_unreserve(&ctx->ring, batch.reserved);
+	if (batch.conn)
+		cio_conn_put(batch.conn);
+	cio_kick_flush(ctx, &batch.kick);
+	if (!ret)
+		return i;
+	/* Was writable a moment ago; the return value tells the most. */
+	if (put_user(ret, &out->error))
+		return i - 1 ?: -EFAULT;
+	return i - 1 ?: ret;
+}
+
+/* The result is there: it was written to memory that was writable at the start. */
+static int call_finish(const struct cio_call *call,
+		       struct cancelio_call __user *out)
+{
+	return copy_to_user(&out->result, &call->result,
+			    sizeof(out->result)) ? -EFAULT : 0;
+}
+
+int cio_call(struct cio_ctx *ctx, struct cancelio_call *req,
+	     struct cancelio_call __user *out)
+{
+	struct cio_call call = { .task = current };
+	struct cio_kick kick = {};
+	struct cio_conn *conn;
+	struct cio_side *side;
+	struct cio_op *op;
+	int ret;
+
+	if (put_user(0, &out->id) || put_user(0, &out->result.reserved))
+		return -EFAULT;
+	ret = req->flags ? -EINVAL : submit_check(&req->op);
+	if (ret)
+		return ret;
+	conn = cio_conn_get(ctx, req->op.conn);
+	if (!conn)
+		return -EBADF;
+	req->op.flags |= CANCELIO_OP_HOLD;
+	side = submit_side(conn, &req->op);
+	ret = submit_start(conn, &req->op, &out->id, &call, &op, &kick);
+	cio_kick_flush(ctx, &kick);
+	if (ret < 0) {
+		/* The id stood there while it was not sure: it never became one. */
+		if (put_user(0, &out->id))
+			ret = -EFAULT;
+		goto out;
+	}
+	/* One that went on must be left properly, even if it has ended by now. */
+	ret = ret ? 0 : cio_wait_call(side, op, &call, KTIME_MAX);
+	if (!ret)
+		ret = call_finish(&call, out);
+out:
+	cio_conn_put(conn);
+	return ret;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "worker.h"
+
+#include "side.h"
+
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+/**
+ * struct cio_worker - a worker thread, on its stack
+ * @runner: in the pool's idle list while it sleeps
+ * @all: in the pool's list of all workers; pool's lock
+ */
+struct cio_worker {
+	struct cio_runner runner;
+	struct list_head all;
+};
+
+/* Run ready sides of the pool until the budget is used up; returns what is left. */
+int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
+		  struct cio_kick *kick)
+{
+	struct list_head *ready;
+	bool alone;
+
+	while (budget > 0 && (ready = cio_pool_next(&ctx->pool, who, &alone))) {
+		/*
+		 * An attempt may be held up by a page fault.  So a worker that
+		 * starts one leaves an idle one behind, while it may.
+		 */
+		if (who == CIO_POOL_WORKER && alone)
+			cio_worker_spawn(ctx);
+		cio_side_run(container_of(ready, struct cio_side, ready), who,
+			     &budget, kick);
+	}
+	return budget;
+}
+
+/*
+ * The owner's memory is gone, and so is the owner.  Without it nothing may be
+ * tried: a kernel thread then runs on the memory map of a stranger.
+ */
+static void worker_bury(struct cio_ctx *ctx)
+{
+	struct list_head *ready;
+
+	cio_ctx_end(ctx);
+	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, NULL)))
+		cio_side_pass_on(container_of(ready, struct cio_side, ready));
+}
+
+/*
+ * One turn under the owner's memory map.  The map is held only while there is
+ * work: a thread that slept with it would keep a dead program's memory, and
+ * the ring mapped in it, from going away.
+ */
+static void worker_turn(struct cio_ctx *ctx)
+{
+	struct mm_struct *mm = cio_owner_mm(ctx->owner);
+	struct cio_kick kick = {};
+
+	if (!mmget_not_zero(mm)) {
+		worker_bury(ctx);
+		return;
+	}
+	kthread_use_mm(mm);
+	cio_run_ready(ctx, CIO_POOL_WORKER, CIO_TURN, &kick);
+	kthread_unuse_mm(mm);
+	/* The last user's teardown is long: not here. */
+	mmput_async(mm);
+	cio_kick_flush(ctx, &kick);
+}
+
+static void worker_enlist(struct cio_pool *pool, struct cio_worker *worker)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	list_add(&worker->all, &pool->workers);
+	spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+/* Whether the worker may end: stopped, and nothing left that only it does. */
+static bool worker_delist(struct cio_pool *pool, struct cio_worker *worker)
+{
+	unsigned long flags;
+	bool end;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	end = pool->stop && llist_empty(&pool->orphans) &&
+	      list_empty(&pool->ready[CIO_POOL_ANY]) &&
+	      list_empty(&pool->ready[CIO_POOL_WORKER]);
+	if (end) {
+		list_del(&worker->all);
+		pool->nr_workers--;
+	}
+	spin_unlock_irqrestore(&pool->lock, flags);
+	return end;
+}
+
+/*
+ * SIGKILL gets a worker out of a page fault that the program holds up, at the
+ * context's end; no other signal reaches it.
+ */
+static int worker_main(void *data)
+{
+	struct cio_ctx *ctx = data;
+	struct cio_worker worker = { .runner.task = current };
+
+	INIT_LIST_HEAD(&worker.runner.node);
+	allow_kernel_signal(SIGKILL);
+	worker_enlist(&ctx->pool, &worker);
+	do {
+		cio_conn_free_orphans(ctx);
+		worker_turn(ctx);
+		cond_resched();
+		set_current_state(TASK_IDLE);
+		if (cio_pool_idle(&ctx->pool, &worker.runner, CIO_POOL_WORKER))
+			schedule();
+		__set_current_state(TASK_RUNNING);
+		cio_pool_busy(&ctx->pool, &worker.runner);
+	} while (!worker_delist(&ctx->pool, &worker));
+	cio_ctx_put(ctx);
+	module_put_and_kthread_exit(0);
+	return 0;
+}
+
+static bool worker_reserve(struct cio_ctx *ctx)
+{
+	struct cio_pool *pool = &ctx->pool;
+	unsigned long flags;
+	bool may;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	may = pool->nr_workers < ctx->max_workers && !pool->stop;
+	if (may)
+		pool->nr_workers++;
+	spin_unlock_irqrestore(&pool->lock, flags);
+	return may;
+}
+
+static void worker_unreserve(struct cio_pool *pool)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	pool->nr_workers--;
+	spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+/* Start one more worker, unless there are as many as may be. */
+int cio_worker_spawn(struct cio_ctx *ctx)
+{
+	struct task_struct *task;
+
+	if (!worker_reserve(ctx))
+		return 0;
+	task = kthread_create(worker_main, ctx, "cancelio/%d",
+			      pid_nr(ctx->group));
+	if (IS_ERR(task)) {
+		worker_unreserve(&ctx->pool);
+		return PTR_ERR(task);
+	}
+	/* Both go when the worker ends; the caller has a reference to each. */
+	refcount_inc(&ctx->refs);
+	__module_get(THIS_MODULE);
+	wake_up_process(task);
+	return 0;
+}
+
+/* At the end of a context: no worker stays in a page fault. */
+void cio_workers_kill(struct cio_ctx *ctx)
+{
+	struct cio_pool *pool = &ctx->pool;
+	struct cio_worker *worker;
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	list_for_each_entry(worker, &pool->workers, all)
+		send_sig(SIGKILL, worker->runner.task, 1);
+	spin_unlock_irqrestore(&pool->lock, flags);
+}

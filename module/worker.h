@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The worker threads of a context. */
+#ifndef CIO_WORKER_H
+#define CIO_WORKER_H
+
+#include "end.h"
+
+#define CIO_WORKERS_DEFAULT	4
+#define CIO_WORKERS_MAX		64
+
+int cio_worker_spawn(struct cio_ctx *ctx);
+void cio_workers_kill(struct cio_ctx *ctx);
+int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
+		  struct cio_kick *kick);
+
+#endif /* CIO_WORKER_H */

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Targets for developers; a line with two #s is printed by `make help`.
+
+vm:
+	@vm/setup base
+	@vm/shell
+
+## lint           style, static checks, and builds for all of Debian's kernels
+lint:
+	@vm/setup base lint
+	@vm/lint
+
+## kernels        which of Debian's kernels there are
+kernels:
+	@vm/kernel --list
+
+.PHONY: vm lint kernels

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the scripts of vm/ share.  Sourced, never run.  Messages go to stderr, so
+# that a script's stdout holds nothing but what it was asked to print.
+
+set -euo pipefail
+export LC_ALL=C.UTF-8
+# What make was called with is not for the makes that run here.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$ROOT/build
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		return 1
+	fi
+}
+
+# Ask the archive which packages it has.  Needs root or sudo.
+refresh_package_lists() {
+	say "reading the package lists (apt-get update)"
+	as_root apt-get -q update >&2 ||
+		die "the package lists are missing or old: as root, run: apt-get update"
+}
+
+have_package_lists() {
+	compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
+
+# apt_download DIR PACKAGE...: the packages' files, nothing is installed.
+apt_download() {
+	local dir=$1 user=()
+	shift
+	[ "$(id -u)" -ne 0 ] || user=(-o APT::Sandbox::User=root)
+	(cd "$dir" && apt-get -q "${user[@]}" download "$@" >&2)
+}
+
+# download_packages DIR PACKAGE...: as apt_download, with newer lists at need.
+download_packages() {
+	say "downloading ${*:2}"
+	apt_download "$@" && return
+	refresh_package_lists
+	apt_download "$@" || die "cannot download: ${*:2}"
+}
+
+# Make the directory SCRATCH, which goes away with the script.
+make_scratch() {
+	[ -z "${SCRATCH:-}" ] || return 0
+	mkdir -p "$BUILD"
+	SCRATCH=$(mktemp -d "$BUILD/scratch.XXXXXX")
+	trap 'rm -rf "$SCRATCH"' EXIT
+}
+
+# unpack_packages DIR PACKAGE...: download, and unpack below DIR, all or nothing.
+unpack_packages() {
+	local into=$1 deb
+	shift
+	make_scratch
+	rm -rf "$SCRATCH/debs" "$SCRATCH/tree"
+	mkdir "$SCRATCH/debs" "$SCRATCH/tree"
+	download_packages "$SCRATCH/debs" "$@"
+	for deb in "$SCRATCH"/debs/*.deb; do
+		dpkg -x "$deb" "$SCRATCH/tree"
+	done
+	mkdir -p "$(dirname "$into")"
+	rm -rf "$into"
+	mv "$SCRATCH/tree" "$into"
+}
+
+# lock NAME: one process at a time from here to the end of the script.
+lock() {
+	mkdir -p "$BUILD/locks"
+	exec 9>"$BUILD/locks/$1"
+	flock 9
+}

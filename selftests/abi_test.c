@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The interface itself: layouts, sizes, pointers, the order of set-up (C60, C61). */
+#include "harness.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#define PAGE		4096
+#define HAS_SIZE(type, bytes)	EXPECT_EQ(bytes, sizeof(struct type))
+#define HAS_OFFSET(type, field, bytes) EXPECT_EQ(bytes, offsetof(struct type, field))
+
+struct command {
+	unsigned int number;
+	__u32 size;
+};
+
+static const struct command commands[] = {
+	{ CANCELIO_INFO, sizeof(struct cancelio_info) },
+	{ CANCELIO_SETUP, sizeof(struct cancelio_setup) },
+	{ CANCELIO_ATTACH, sizeof(struct cancelio_attach) },
+	{ CANCELIO_DETACH, sizeof(struct cancelio_detach) },
+	{ CANCELIO_SUBMIT, sizeof(struct cancelio_submit) },
+	{ CANCELIO_CALL, sizeof(struct cancelio_call) },
+	{ CANCELIO_WAIT, sizeof(struct cancelio_wait) },
+	{ CANCELIO_WAIT_OP, sizeof(struct cancelio_wait_op) },
+	{ CANCELIO_CANCEL, sizeof(struct cancelio_cancel) },
+	{ CANCELIO_SET_DEADLINE, sizeof(struct cancelio_set_deadline) },
+	{ CANCELIO_SHUTDOWN, sizeof(struct cancelio_shutdown) },
+	{ CANCELIO_EVENTFD, sizeof(struct cancelio_eventfd) },
+	{ CANCELIO_RESTRICT, sizeof(struct cancelio_restrict) },
+};
+
+#define COMMANDS ((int)ARRAY_SIZE(commands))
+
+/* A context without an attached socket, and what the module says it can do. */
+FIXTURE(context) {
+	int fd;
+	struct cancelio_info info;
+};
+
+FIXTURE_SETUP(context)
+{
+	self->fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, cio_info(self->fd, &self->info));
+}
+
+FIXTURE_TEARDOWN(context)
+{
+	close(self->fd);
+}
+
+static bool has_command(const struct cancelio_info *info, int i)
+{
+	return info->ioctls & (1U << _IOC_NR(commands[i].number));
+}
+
+TEST(C60_structures_have_their_published_sizes)
+{
+	HAS_SIZE(cancelio_op, 64);
+	HAS_SIZE(cancelio_iovec, 16);
+	HAS_SIZE(cancelio_msg, 40);
+	HAS_SIZE(cancelio_completion, 64);
+	HAS_SIZE(cancelio_ring, 64);
+	HAS_SIZE(cancelio_info, 40);
+	HAS_SIZE(cancelio_setup, 40);
+	HAS_SIZE(cancelio_attach, 24);
+	HAS_SIZE(cancelio_detach, 16);
+	HAS_SIZE(cancelio_submit, 40);
+	HAS_SIZE(cancelio_call, 144);
+	HAS_SIZE(cancelio_wait, 40);
+	HAS_SIZE(cancelio_wait_op, 88);
+	HAS_SIZE(cancelio_cancel, 24);
+	HAS_SIZE(cancelio_set_deadline, 32);
+	HAS_SIZE(cancelio_shutdown, 8);
+	HAS_SIZE(cancelio_eventfd, 8);
+	HAS_SIZE(cancelio_restrict, 16);
+}
+
+TEST(C60_last_fields_end_their_structures)
+{
+	HAS_OFFSET(cancelio_op, reserved, 48);
+	HAS_OFFSET(cancelio_completion, reserved, 56);
+	HAS_OFFSET(cancelio_completion, late, 48);
+	HAS_OFFSET(cancelio_completion, reason, 32);
+	HAS_OFFSET(cancelio_ring, reserved, 20);
+	HAS_OFFSET(cancelio_info, reserved, 36);
+	HAS_OFFSET(cancelio_setup, reserved, 36);
+	HAS_OFFSET(cancelio_attach, conn, 16);
+	HAS_OFFSET(cancelio_submit, reserved, 36);
+	HAS_OFFSET(cancelio_call, result, 80);
+	HAS_OFFSET(cancelio_wait, time, 32);
+	HAS_OFFSET(cancelio_wait_op, result, 24);
+	HAS_OFFSET(cancelio_set_deadline, write, 24);
+}
+
+TEST_F(context, C60_info_says_what_the_module_has)
+{
+	struct cancelio_info *info = &self->info;
+	__u32 ops = 1U << CANCELIO_OP_RECV | 1U << CANCELIO_OP_SEND |
+		    1U << CANCELIO_OP_WAIT_READY;
+	__u32 flags = CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT | CANCELIO_OP_NOWAIT |
+		      CANCELIO_OP_WORKER | CANCELIO_OP_HOLD;
+
+	EXPECT_EQ(sizeof(*info), info->size);
+	EXPECT_EQ(CANCELIO_ABI, info->abi);
+	EXPECT_EQ(1, info->engines & 1U << CANCELIO_ENGINE_POLL);
+	EXPECT_EQ(ops, info->ops & ops);
+	EXPECT_EQ(0x7ffU, info->ioctls & 0x7ffU);
+	EXPECT_EQ(flags, info->op_flags);
+	EXPECT_EQ(CANCELIO_MAX_ENTRIES, info->max_entries);
+	EXPECT_EQ(CANCELIO_MAX_BATCH, info->max_batch);
+	EXPECT_LT(0, info->max_workers);
+	EXPECT_EQ(0, info->reserved);
+}
+
+TEST_F(context, C60_unknown_ioctl_is_ENOTTY)
+{
+	char argument[PAGE] = {};
+	int number;
+
+	for (number = COMMANDS; number < 256; number++)
+		EXPECT_EQ(-ENOTTY, cio_ioctl(self->fd, _IO(CANCELIO_IOC, number), argument));
+	for (number = 0; number < COMMANDS; number++) {
+		EXPECT_EQ(-ENOTTY, cio_ioctl(self->fd, _IO('c', number), argument));
+		EXPECT_EQ(-ENOTTY, cio_ioctl(self->fd, _IOWR(CANCELIO_IOC, number, int),
+					     argument));
+	}
+}
+
+TEST_F(context, C60_what_info_denies_is_EOPNOTSUPP)
+{
+	struct cancelio_eventfd eventfd = { .size = sizeof(eventfd), .fd = -1 };
+	struct cancelio_restrict restrict_all = {
+		.size = sizeof(restrict_all), .ops = ~0U, .sides = 3,
+	};
+	struct cancelio_setup setup = {
+		.size = sizeof(setup), .engine = CANCELIO_ENGINE_THREAD,
+	};
+	int fd = cio_open();
+
+	ASSERT_LE(0, fd);
+	if (!has_command(&self->info, 11))
+		EXPECT_EQ(-EOPNOTSUPP, cio_ioctl(self->fd, CANCELIO_EVENTFD, &eventfd));
+	if (!has_command(&self->info, 12))
+		EXPECT_EQ(-EOPNOTSUPP, cio_ioctl(self->fd, CANCELIO_RESTRICT, &restrict_all));
+	if (!(self->info.engines & 1U << CANCELIO_ENGINE_THREAD))
+		EXPECT_EQ(-EOPNOTSUPP, cio_setup(fd, &setup));
+	close(fd);
+}
+
+TEST_F(context, C60_size_out_of_range_is_EINVAL)
+{
+	union {
+		__u32 size;
+		char bytes[2 * PAGE];
+	} argument = {};
+	int i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (!has_command(&self->info, i))
+			continue;
+		argument.size = 0;
+		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
+		argument.size = commands[i].size - 1;
+		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
+		argument.size = PAGE + 1;
+		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
+		argument.size = ~0U;
+		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
+	}
+}
+
+TEST_F(context, C60_larger_structure_with_unknown_bytes_set_is_E2BIG)
+{
+	union {
+		__u32 size;
+		char bytes[PAGE];
+	} argument;
+	int i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (!has_command(&self->info, i))
+			continue;
+		memset(&argument, 0, sizeof(argument));
+		argument.size = PAGE;
+		argument.bytes[PAGE - 1] = 1;
+		EXPECT_EQ(-E2BIG, cio_ioctl(self->fd, commands[i].number, &argument));
+		argument.bytes[PAGE - 1] = 0;
+		argument.bytes[commands[i].size] = 1;
+		EXPECT_EQ(-E2BIG, cio_ioctl(self->fd, commands[i].number, &argument));
+	}
+}
+
+TEST_F(context, C60_larger_structure_of_zeros_is_taken)
+{
+	union {
+		struct cancelio_info info;
+		struct cancelio_setup setup;
+		struct cancelio_wait wait;
+		struct cancelio_detach detach;
+		char bytes[PAGE];
+	} argument = {};
+	int fd = cio_open();
+	unsigned int i;
+
+	ASSERT_LE(0, fd);
+	argument.info.size = PAGE;
+	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_INFO, &argument));
+	EXPECT_EQ(CANCELIO_ABI, argument.info.abi);
+	for (i = sizeof(argument.info); i < PAGE; i++)
+		ASSERT_EQ(0, argument.bytes[i]);
+	memset(&argument, 0, sizeof(argument));
+	argument.setup.size = sizeof(argument.setup) + 8;
+	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_SETUP, &argument));
+	EXPECT_LT(0, argument.setup.ring_bytes);
+	memset(&argument, 0, sizeof(argument));
+	argument.wait.size = sizeof(argument.wait) + 8;
+	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_WAIT, &argument));
+	memset(&argument, 0, sizeof(argument));
+	argument.detach.size = sizeof(argument.detach) + 8;
+	EXPECT_EQ(-EBADF, cio_ioctl(fd, CANCELIO_DETACH, &argument));
+	close(fd);
+}
+
+TEST_F(context, C60_structure_that_cannot_be_read_is_EFAULT)
+{
+	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	__u32 *size;
+	int i;
+
+	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, PROT_NONE));
+	for (i = 0; i < COMMANDS; i++) {
+		if (!has_command(&self->info, i))
+			continue;
+		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, NULL));
+		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, pages + PAGE));
+		size = (__u32 *)(pages + PAGE - sizeof(*size));
+		*size = commands[i].size;
+		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, size));
+	}
+}
+
+TEST_F(context, C60_structure_that_cannot_be_written_is_EFAULT_and_nothing_happened)
+{
+	struct cancelio_attach attach = { .size = sizeof(attach) };
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ASSERT_NE(MAP_FAILED, page);
+	attach.fd = sock;
+	memcpy(page, &attach, sizeof(attach));
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_ATTACH, page));
+	/* Attached in spite of that, the socket would be -EEXIST now. */
+	EXPECT_EQ(0, cio_attach(self->fd, sock, NULL));
+	close(sock);
+}
+
+TEST(C61_before_setup_everything_is_ENXIO)
+{
+	union {
+		__u32 size;
+		struct cancelio_attach attach;
+		char bytes[PAGE];
+	} argument;
+	struct cancelio_info info;
+	int fd = cio_open();
+	int i;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_info(fd, &info));
+	for (i = 2; i < COMMANDS; i++) {
+		if (!has_command(&info, i))
+			continue;
+		memset(&argument, 0, sizeof(argument));
+		argument.size = commands[i].size;
+		EXPECT_EQ(-ENXIO, cio_ioctl(fd, commands[i].number, &argument));
+	}
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	EXPECT_EQ(ENXIO, errno);
+	close(fd);
+}
+
+TEST_F(context, C61_second_setup_is_EBUSY)
+{
+	struct cancelio_setup setup = { .size = sizeof(setup) };
+
+	EXPECT_EQ(-EBUSY, cio_setup(self->fd, &setup));
+}
+
+TEST_F(context, C61_setup_with_a_value_out_of_range_is_EINVAL_and_changes_nothing)
+{
+	const struct cancelio_setup good = { .size = sizeof(good) };
+	struct cancelio_setup bad[] = { good, good, good, good, good };
+	struct cancelio_setup setup = good;
+	int fd = cio_open();
+	int i;
+
+	ASSERT_LE(0, fd);
+	bad[0].flags = 1;
+	bad[1].entries = CANCELIO_MAX_ENTRIES + 1;
+	bad[2].max_workers = self->info.max_workers + 1;
+	bad[3].slack = SECOND + 1;
+	bad[4].reserved = 1;
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(-EINVAL, cio_setup(fd, &bad[i]));
+	setup.engine = 99;
+	EXPECT_GT(0, cio_setup(fd, &setup));
+	EXPECT_TRUE(errno == EINVAL || errno == EOPNOTSUPP);
+	EXPECT_EQ(-ENXIO, cio_shutdown(fd));
+	setup = good;
+	EXPECT_EQ(0, cio_setup(fd, &setup));
+	close(fd);
+}
+
+TEST(C60_setup_rounds_entries_up_to_a_power_of_two)
+{
+	static const __u32 asked[] = { 0, 1, 2, 5, 255, 4097 };
+	static const __u32 given[] = { 256, 1, 2, 8, 256, 8192 };
+	struct cancelio_ring *ring;
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(asked); i++) {
+		fd = cio_context(CANCELIO_ENGINE_POLL, asked[i]);
+		ASSERT_LE(0, fd);
+		ring = cio_map(fd, given[i]);
+		ASSERT_NE(NULL, ring);
+		EXPECT_EQ(given[i], ring->entries);
+		EXPECT_EQ(sizeof(struct cancelio_completion), ring->completion_size);
+		EXPECT_LE(sizeof(*ring), ring->completions_offset);
+		EXPECT_EQ(0, ring->head);
+		EXPECT_EQ(0, ring->tail);
+		EXPECT_EQ(0, munmap(ring, cio_ring_bytes(given[i])));
+		close(fd);
+	}
+}
+
+TEST(C60_setup_reports_ring_bytes_and_conn_limit)
+{
+	struct cancelio_setup setup = { .size = sizeof(setup), .entries = 512 };
+	int fd = cio_open();
+	void *ring;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	EXPECT_LE(cio_ring_bytes(512), setup.ring_bytes);
+	EXPECT_GT(1 << 20, setup.ring_bytes);
+	EXPECT_LT(0, setup.conn_limit);
+	EXPECT_NE(0xA5A5A5A5U, setup.conn_limit);
+	ring = mmap(NULL, setup.ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	EXPECT_NE(MAP_FAILED, ring);
+	close(fd);
+}
+
+TEST_F(context, C61_mmap_refuses_what_is_not_the_ring)
+{
+	size_t bytes = cio_ring_bytes(256);
+	size_t beyond = (bytes + 2 * PAGE) & ~(PAGE - 1UL);
+
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, self->fd, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, self->fd, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, beyond, PROT_READ, MAP_SHARED, self->fd, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_SHARED, self->fd, 1 << 20));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(context, C61_mapping_can_be_neither_extended_nor_made_executable)
+{
+	size_t bytes = (cio_ring_bytes(256) + PAGE - 1) & ~(PAGE - 1UL);
+	struct cancelio_ring *ring = cio_map(self->fd, 256);
+
+	ASSERT_NE(NULL, ring);
+	EXPECT_EQ(MAP_FAILED, mremap(ring, bytes, bytes + PAGE, MREMAP_MAYMOVE));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, mprotect(ring, bytes, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(EACCES, errno);
+}
+
+TEST_HARNESS_MAIN

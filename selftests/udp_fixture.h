@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The fixture "udp": a context, and a pair of connected UDP sockets of which one
+ * end is attached (sock, conn) and the other is not (peer).  A variant names the
+ * engine, the address family, and the flags that all its operations carry.
+ */
+#ifndef CANCELIO_SELFTESTS_UDP_FIXTURE_H
+#define CANCELIO_SELFTESTS_UDP_FIXTURE_H
+
+#include "harness.h"
+
+#include <sys/socket.h>
+
+FIXTURE(udp) {
+	int fd;
+	int sock;
+	int peer;
+	__u64 conn;
+};
+
+FIXTURE_VARIANT(udp) {
+	__u32 engine;
+	int family;
+	__u32 op_flags;
+};
+
+FIXTURE_VARIANT_ADD(udp, poll_ipv4) {
+	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET,
+};
+
+FIXTURE_VARIANT_ADD(udp, poll_ipv6) {
+	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET6,
+};
+
+FIXTURE_VARIANT_ADD(udp, poll_worker) {
+	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET, .op_flags = CANCELIO_OP_WORKER,
+};
+
+FIXTURE_SETUP(udp)
+{
+	int ends[2];
+	int ret = udp_pair(variant->family, ends);
+
+	if (ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL)
+		SKIP(return, "address family %d is not there", variant->family);
+	ASSERT_EQ(0, ret);
+	self->sock = ends[0];
+	self->peer = ends[1];
+	self->fd = cio_context(variant->engine, 0);
+	if (self->fd == -EOPNOTSUPP)
+		SKIP(return, "engine %u is not there", variant->engine);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, cio_attach(self->fd, self->sock, &self->conn));
+	common_op_flags = variant->op_flags;
+}
+
+FIXTURE_TEARDOWN(udp)
+{
+	close(self->fd);
+	close(self->sock);
+	close(self->peer);
+}
+
+#endif

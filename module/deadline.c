@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "deadline.h"
 
-/* Timers handled in one interrupt; the rest comes in the next one. */
+/* Operations ended in one interrupt, about; the rest comes in the next one. */
 #define TIMER_BATCH 64
+/*
+ * Time between two such interrupts, ns.  A timer that is set to a past time from
+ * its own callback runs again in the same interrupt: this leaves it.
+ */
+#define TIMER_PAUSE (10 * NSEC_PER_USEC)
 
 static bool timer_queued(const struct timerqueue_node *node)
 {
@@ -74,6 +79,7 @@ void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
  * lock, so that its owner cannot go away, and expires without it: the owner's
  * lock is the outer one.  A later batch is asked for by setting the timer
  * again, which is legal from its own callback: it cannot run twice at once.
+ * While it runs, @next is in the past and nobody else sets it.
  */
 static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 {
@@ -87,18 +93,20 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 
 	spin_lock_irqsave(&timers->lock, flags);
 	while ((node = timers_first(timers, &kind)) && node->expires <= now &&
-	       batch--) {
+	       batch-- > 0) {
 		timerqueue_del(&timers->queues[kind], node);
 		if (!timers->actions->claim(node, kind))
 			continue;
 		spin_unlock_irqrestore(&timers->lock, flags);
-		timers->actions->expire(node, kind);
+		batch -= timers->actions->expire(node, kind);
 		spin_lock_irqsave(&timers->lock, flags);
 	}
-	if (node)
-		timers_program(timers, node->expires);
-	else
+	if (!node)
 		timers->next = KTIME_MAX;
+	else if (node->expires <= now)
+		timers_program(timers, ktime_add(ktime_get(), TIMER_PAUSE));
+	else
+		timers_program(timers, node->expires);
 	spin_unlock_irqrestore(&timers->lock, flags);
 	timers->actions->flush(timers);
 	return HRTIMER_NORESTART;

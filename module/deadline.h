@@ -24,7 +24,8 @@ struct cio_timers;
  * struct cio_timer_actions - what to do with a timer that came
  * @claim: called under the queue's lock with the timer already out of its
  *	queue: make sure that its owner stays, and say whether to go on
- * @expire: called without the lock for a timer that @claim took
+ * @expire: called without the lock for a timer that @claim took; returns how
+ *	many operations ended
  * @flush: called at the end of a batch, to wake whom the expiries concern
  *
  * All are called from the timer interrupt; on PREEMPT_RT from the thread that
@@ -32,7 +33,7 @@ struct cio_timers;
  */
 struct cio_timer_actions {
 	bool (*claim)(struct timerqueue_node *node, enum cio_timer_kind kind);
-	void (*expire)(struct timerqueue_node *node, enum cio_timer_kind kind);
+	int (*expire)(struct timerqueue_node *node, enum cio_timer_kind kind);
 	void (*flush)(struct cio_timers *timers);
 };
 

@@ -180,8 +180,6 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 {
 	u32 i, ioctls = 0;
 
-	if (arg->info.reserved)
-		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(main_ioctls); i++)
 		if (main_ioctls[i].fn != main_unsupported)
 			ioctls |= BIT(i);
@@ -196,6 +194,7 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 		.max_entries = CANCELIO_MAX_ENTRIES,
 		.max_batch = CANCELIO_MAX_BATCH,
 		.max_workers = CIO_WORKERS_MAX,
+		.sockets = CANCELIO_SOCKET_TCP | CANCELIO_SOCKET_UDP,
 	};
 	return 0;
 }

@@ -506,7 +506,7 @@ static bool side_timer_claim(struct timerqueue_node *node,
 	return cio_conn_try_ref(cio_side_conn(side));
 }
 
-static void side_expire_op(struct cio_op *op)
+static int side_expire_op(struct cio_op *op)
 {
 	struct cio_conn *conn = op->conn;
 	struct cio_side *side = cio_op_side(conn, op);
@@ -523,31 +523,33 @@ static void side_expire_op(struct cio_op *op)
 	side_make_ready(conn, side);
 	spin_unlock_irqrestore(&conn->lock, flags);
 	cio_conn_put_atomic(conn);
+	return 1;
 }
 
-static void side_expire(struct cio_side *side)
+static int side_expire(struct cio_side *side)
 {
 	struct cio_conn *conn = cio_side_conn(side);
 	struct cio_kick kick = {};
 	unsigned long flags;
+	int ended;
 
 	spin_lock_irqsave(&conn->lock, flags);
-	side_sweep(conn, side, false, &kick);
+	ended = side_sweep(conn, side, false, &kick);
 	/* Moved later meanwhile, or more to end: come again. */
 	if (side_first_queued(side))
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side->deadline);
 	spin_unlock_irqrestore(&conn->lock, flags);
 	cio_conn_put_atomic(conn);
+	return ended;
 }
 
-static void side_timer_expire(struct timerqueue_node *node,
-			      enum cio_timer_kind kind)
+static int side_timer_expire(struct timerqueue_node *node,
+			     enum cio_timer_kind kind)
 {
 	if (kind == CIO_TIMER_OP)
-		side_expire_op(container_of(node, struct cio_op, timer));
-	else
-		side_expire(container_of(node, struct cio_side, timer));
+		return side_expire_op(container_of(node, struct cio_op, timer));
+	return side_expire(container_of(node, struct cio_side, timer));
 }
 
 static void side_timer_flush(struct cio_timers *timers)

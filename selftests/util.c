@@ -92,7 +92,6 @@ int cio_info(int fd, struct cancelio_info *info)
 {
 	memset(info, POISON, sizeof(*info));
 	info->size = sizeof(*info);
-	info->reserved = 0;
 	return cio_ioctl(fd, CANCELIO_INFO, info);
 }
 

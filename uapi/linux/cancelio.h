@@ -132,7 +132,10 @@ enum cancelio_opcode {
 #define CANCELIO_OP_DEADLINE	(1U << 0)
 /* The deadline field holds a time from submission on. */
 #define CANCELIO_OP_TIMEOUT	(1U << 1)
-/* Try once and do not wait: ERROR with -EAGAIN where it would wait. */
+/*
+ * Try once and do not wait: ERROR with -EAGAIN where it would wait, with the
+ * bytes that a stream moved before.
+ */
 #define CANCELIO_OP_NOWAIT	(1U << 2)
 /* Run in a kernel worker, never in the submitting or a waiting thread. */
 #define CANCELIO_OP_WORKER	(1U << 3)
@@ -324,6 +327,11 @@ struct cancelio_ring {
 	__u32 reserved[11];
 };
 
+/* Kinds of sockets: TCP and UDP over IPv4 and IPv6, and AF_UNIX of all types. */
+#define CANCELIO_SOCKET_TCP	(1U << 0)
+#define CANCELIO_SOCKET_UDP	(1U << 1)
+#define CANCELIO_SOCKET_UNIX	(1U << 2)
+
 /**
  * struct cancelio_info - what the module can do
  * @size: sizeof this structure
@@ -335,7 +343,7 @@ struct cancelio_ring {
  * @max_entries: out: the most entries of a ring
  * @max_batch: out: the most operations of one SUBMIT
  * @max_workers: out: the most worker threads of a context
- * @reserved: zero
+ * @sockets: out: the CANCELIO_SOCKET_* kinds that can be attached
  *
  * CANCELIO_INFO needs no SETUP and has only the common errors.
  */
@@ -349,7 +357,7 @@ struct cancelio_info {
 	__u32 max_entries;
 	__u32 max_batch;
 	__u32 max_workers;
-	__u32 reserved;
+	__u32 sockets;
 };
 
 /**
@@ -369,8 +377,8 @@ struct cancelio_info {
  * CANCELIO_SETUP is done once per context, before anything but INFO.  The memory
  * of ring, operations and connections is charged to the caller's memory cgroup.
  *
- * -EBUSY: it was done already.  -EINVAL: a value out of range.  -EOPNOTSUPP: an
- * engine that the module does not have.  -ENOMEM, -EAGAIN: no memory, or no
+ * -EBUSY: it was done already.  -EINVAL: a value out of range, or no engine of
+ * this header.  -EOPNOTSUPP: an engine that the module does not have.  -ENOMEM, -EAGAIN: no memory, or no
  * worker thread could be made.  -EINTR: a fatal signal came meanwhile.
  */
 struct cancelio_setup {

@@ -8,6 +8,7 @@
 #include "cookie.h"
 #include "side.h"
 
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 static struct cio_cancel_req *cancel_req_create(void)
@@ -37,6 +38,15 @@ static bool cancel_gone(const struct cio_op *op, u64 gen)
 	return cio_word_gen(word) != gen || !cio_word_pending(word);
 }
 
+/* Wait until an operation has ended, or a signal comes (-ERESTARTSYS). */
+static int cancel_wait_gone(struct cio_ctx *ctx, u64 id)
+{
+	struct cio_op *op = cio_op_find(&ctx->ops, id);
+
+	return wait_event_interruptible(ctx->end_wait,
+					cancel_gone(op, cio_id_gen(id)));
+}
+
 /* Cancel one; as cio_side_cancel_op(), -ENOENT where there is nothing to do. */
 static int cancel_id(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
 {
@@ -52,9 +62,7 @@ static int cancel_id(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
 	cio_kick_flush(ctx, &kick);
 	if (ret == -EALREADY) {
 		/* It ends otherwise: be back when its completion is there. */
-		ret = wait_event_interruptible(ctx->end_wait,
-					       cancel_gone(op, cio_id_gen(id)));
-		ret = ret ? -EINTR : -ENOENT;
+		ret = cancel_wait_gone(ctx, id) ? -EINTR : -ENOENT;
 	}
 	cio_conn_put(conn);
 	return ret;
@@ -108,18 +116,28 @@ static int cancel_by_conn(struct cio_ctx *ctx, u64 id, u32 sides,
 	return ret;
 }
 
+/*
+ * Those that run and were cancelled by another call before are waited for all the
+ * same: when this one returns, none is in the program's memory.
+ */
 static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
 			    struct cio_cancel_req *req)
 {
 	int ret, ended = 0;
 	u64 id;
 
-	while ((id = cio_cookie_find(ctx->cookies, cookie))) {
+	while ((id = cio_cookie_find(ctx->cookies, cookie, false))) {
 		ret = cancel_id(ctx, id, req);
 		if (ret == -ENOMEM || ret == -EINTR)
 			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		ended += ret == 1;
 		cond_resched();
+	}
+	while ((id = cio_cookie_find(ctx->cookies, cookie, true))) {
+		if (cancel_wait_gone(ctx, id))
+			return -EINTR;
 	}
 	return ended;
 }

@@ -168,7 +168,8 @@ struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen)
  *     is 0, under RCU.
  *
  * A worker closes the file itself, for what a kernel thread puts off to the
- * system's common list would hold up others (SO_LINGER).
+ * system's common list holds up others.  A close may linger (SO_LINGER), which a
+ * pending signal ends: the worker has others to serve.
  */
 static void conn_free(struct cio_conn *conn)
 {
@@ -182,27 +183,34 @@ static void conn_free(struct cio_conn *conn)
 		if (side->spare)
 			cio_op_recycle(&ctx->ops, side->spare);
 	}
-	if (current->flags & PF_KTHREAD)
+	if (current->flags & PF_KTHREAD) {
+		set_tsk_thread_flag(current, TIF_SIGPENDING);
 		__fput_sync(conn->file);
-	else
+		recalc_sigpending();
+	} else {
 		fput(conn->file);
+	}
 	kfree_rcu(conn, rcu);
-	atomic_dec(&ctx->live_conns);
-	cio_ctx_wake_ends(ctx);
+	cio_ctx_conn_freed(ctx);
 }
 
 /*
- * Drop a reference, where a file may be closed.  After the decrement the conn
- * is not touched; the context stays for the caller's own reasons.
+ * Drop a reference.  The last one closes the socket, which may take its time: in a
+ * thread of the owner at once, as close(2) would; for anybody else, such as
+ * whoever happens to drop the last reference to a dead owner's memory, a worker
+ * does it.  After the decrement the conn is not touched; the context stays for
+ * the caller's own reasons.
  */
 void cio_conn_put(struct cio_conn *conn)
 {
 	struct cio_ctx *ctx = conn->ctx;
 
-	if (atomic_dec_and_test(&conn->refs))
+	if (!atomic_dec_and_test(&conn->refs))
+		cio_ctx_wake_ends(ctx);
+	else if (cio_ctx_owned(ctx) && !(current->flags & PF_KTHREAD))
 		conn_free(conn);
 	else
-		cio_ctx_wake_ends(ctx);
+		cio_pool_add_orphan(&ctx->pool, &conn->orphan);
 }
 
 /* The same from an interrupt; the caller wakes those who wait for ends. */
@@ -214,6 +222,7 @@ void cio_conn_put_atomic(struct cio_conn *conn)
 		cio_pool_add_orphan(&ctx->pool, &conn->orphan);
 }
 
+/* In a worker, without the owner's memory, which a close must not pin. */
 void cio_conn_free_orphans(struct cio_ctx *ctx)
 {
 	struct llist_node *list = llist_del_all(&ctx->pool.orphans);

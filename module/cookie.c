@@ -1,34 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "cookie.h"
 
-#include <linux/hash.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
+
+#define MIN_CHAINS 1024U
 
 /**
  * struct cio_cookies - a hash table of operations by user_data
  * @lock: protects the chains; nests inside the conns' locks; taken with
  *	interrupts off
- * @bits: logarithm of the number of chains
+ * @key: secret, so that nobody makes a long chain of different cookies
+ * @mask: number of chains less one
  * @chains: one for each entry of the completion ring, so that they stay short
  */
 struct cio_cookies {
 	spinlock_t lock;	/* the chains */
-	unsigned int bits;
+	siphash_key_t key;
+	u32 mask;
 	struct hlist_head chains[];
 };
 
 /* @entries is a power of two. */
 struct cio_cookies *cio_cookies_create(u32 entries)
 {
+	u32 chains = max(entries, MIN_CHAINS);
 	struct cio_cookies *cookies;
 
-	cookies = kvzalloc(struct_size(cookies, chains, entries),
+	cookies = kvzalloc(struct_size(cookies, chains, chains),
 			   GFP_KERNEL_ACCOUNT);
 	if (!cookies)
 		return NULL;
 	spin_lock_init(&cookies->lock);
-	cookies->bits = ilog2(entries);
+	cookies->mask = chains - 1;
+	get_random_bytes(&cookies->key, sizeof(cookies->key));
 	return cookies;
 }
 
@@ -40,7 +48,7 @@ void cio_cookies_free(struct cio_cookies *cookies)
 static struct hlist_head *cookie_chain(struct cio_cookies *cookies, u64 cookie)
 {
 	return cookies->chains +
-	       (cookies->bits ? hash_64(cookie, cookies->bits) : 0);
+	       (siphash_1u64(cookie, &cookies->key) & cookies->mask);
 }
 
 void cio_cookie_add(struct cio_cookies *cookies, struct cio_op *op)
@@ -62,17 +70,21 @@ void cio_cookie_remove(struct cio_cookies *cookies, struct cio_op *op)
 	spin_unlock_irqrestore(&cookies->lock, flags);
 }
 
-/* Still to be ended, and no cancel has been asked for. */
-static bool cookie_cancellable(const struct cio_op *op)
+static bool cookie_wanted(const struct cio_op *op, bool cancelled)
 {
 	u64 word = cio_op_word(op);
 
-	return cio_word_state(word) == CIO_QUEUED ||
-	       (cio_word_state(word) == CIO_RUNNING && !(word & CIO_CANCEL));
+	if (cio_word_state(word) == CIO_QUEUED)
+		return !cancelled;
+	return cio_word_state(word) == CIO_RUNNING &&
+	       !!(word & CIO_CANCEL) == cancelled;
 }
 
-/* The id of an operation with this cookie that can be cancelled, or 0. */
-u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie)
+/*
+ * The id of a pending operation with this cookie, or 0: of one that runs with a
+ * cancel asked for if @cancelled, else of another one.
+ */
+u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie, bool cancelled)
 {
 	unsigned long flags;
 	struct cio_op *op;
@@ -80,7 +92,7 @@ u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie)
 
 	spin_lock_irqsave(&cookies->lock, flags);
 	hlist_for_each_entry(op, cookie_chain(cookies, cookie), cookie_node) {
-		if (op->user_data == cookie && cookie_cancellable(op)) {
+		if (op->user_data == cookie && cookie_wanted(op, cancelled)) {
 			id = cio_op_id(op);
 			break;
 		}

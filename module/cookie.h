@@ -11,6 +11,6 @@ struct cio_cookies *cio_cookies_create(u32 entries);
 void cio_cookies_free(struct cio_cookies *cookies);
 void cio_cookie_add(struct cio_cookies *cookies, struct cio_op *op);
 void cio_cookie_remove(struct cio_cookies *cookies, struct cio_op *op);
-u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie);
+u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie, bool cancelled);
 
 #endif /* CIO_COOKIE_H */

@@ -93,6 +93,7 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup)
 	ctx->engine = &cio_engine_poll;
 	ctx->max_workers = setup->max_workers ?: CIO_WORKERS_DEFAULT;
 	ctx->timers.slack = setup->slack;
+	ctx->ops.limit = entries + CANCELIO_MAX_HELD;
 	ctx->time_offset =
 		timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
 	ret = cio_worker_spawn(ctx);
@@ -142,6 +143,14 @@ static void ctx_close_conns(struct cio_ctx *ctx)
 	}
 }
 
+/* No conn is left and none will come. */
+static void ctx_drained(struct cio_ctx *ctx)
+{
+	cio_pool_stop(&ctx->pool);
+	wake_up_all(&ctx->completion_wait);
+	wake_up_all(&ctx->end_wait);
+}
+
 /*
  * End the context: by SHUTDOWN, by the file's release, by the end of the owner's
  * memory, or by a worker that finds it gone; more than once, and at once, does
@@ -152,10 +161,9 @@ static void ctx_close_conns(struct cio_ctx *ctx)
  *  2. What waits is ended here, and needs nobody else.  What runs is in the
  *     hands of a runner, which ends it when the attempt returns and drops the
  *     last reference to the conn, and with it the socket.
- *  3. The timer has nothing to do any more.  Once it has stopped, no reference
- *     is dropped in an interrupt, so that the last worker leaves no orphan.
- *  4. The workers leave when nothing is ready.  Each has a reference to the
- *     context: nothing waits for them.
+ *  3. The workers leave once the last conn is freed, and not before: until then
+ *     a side can still become ready, and a conn an orphan.  Each worker has a
+ *     reference to the context; nothing waits for them.
  */
 void cio_ctx_end(struct cio_ctx *ctx)
 {
@@ -163,10 +171,19 @@ void cio_ctx_end(struct cio_ctx *ctx)
 	WRITE_ONCE(ctx->state, CIO_CTX_DEAD);
 	mutex_unlock(&ctx->lock);
 	ctx_close_conns(ctx);
-	cio_timers_stop(&ctx->timers);
-	cio_pool_stop(&ctx->pool);
-	wake_up_all(&ctx->completion_wait);
-	wake_up_all(&ctx->end_wait);
+	/* DEAD before the look at the count: pairs with cio_ctx_conn_freed(). */
+	smp_mb();
+	if (!atomic_read(&ctx->live_conns))
+		ctx_drained(ctx);
+}
+
+/* A conn is gone; of an ended context perhaps the last. */
+void cio_ctx_conn_freed(struct cio_ctx *ctx)
+{
+	/* The count before the look at DEAD, and fully ordered. */
+	if (atomic_dec_and_test(&ctx->live_conns) && cio_ctx_dead(ctx))
+		ctx_drained(ctx);
+	cio_ctx_wake_ends(ctx);
 }
 
 /*

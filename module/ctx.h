@@ -24,7 +24,7 @@ struct cio_cookies;
  * enum cio_ctx_state - the states of a context, in their order
  * @CIO_CTX_NEW: opened; only INFO and SETUP work
  * @CIO_CTX_LIVE: set up
- * @CIO_CTX_DEAD: shut down or closed; nothing is accepted, nothing pends
+ * @CIO_CTX_DEAD: shut down or closed; nothing is accepted, what pends is ended
  */
 enum cio_ctx_state {
 	CIO_CTX_NEW,
@@ -82,6 +82,7 @@ struct cio_ctx *cio_ctx_create(void);
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup);
 void cio_ctx_end(struct cio_ctx *ctx);
 void cio_ctx_release(struct cio_ctx *ctx);
+void cio_ctx_conn_freed(struct cio_ctx *ctx);
 void cio_ctx_put(struct cio_ctx *ctx);
 bool cio_ctx_owned(const struct cio_ctx *ctx);
 u32 cio_ctx_conn_limit(void);
@@ -89,6 +90,12 @@ u32 cio_ctx_conn_limit(void);
 static inline bool cio_ctx_dead(const struct cio_ctx *ctx)
 {
 	return READ_ONCE(ctx->state) == CIO_CTX_DEAD;
+}
+
+/* Ended, and every completion is there: nothing more comes. */
+static inline bool cio_ctx_drained(const struct cio_ctx *ctx)
+{
+	return cio_ctx_dead(ctx) && !atomic_read(&ctx->live_conns);
 }
 
 /*

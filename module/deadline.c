@@ -7,7 +7,7 @@
  * Time between two such interrupts, ns.  A timer that is set to a past time from
  * its own callback runs again in the same interrupt: this leaves it.
  */
-#define TIMER_PAUSE (10 * NSEC_PER_USEC)
+#define TIMER_PAUSE (50 * NSEC_PER_USEC)
 
 static bool timer_queued(const struct timerqueue_node *node)
 {

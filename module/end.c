@@ -5,6 +5,9 @@
 
 #include <linux/slab.h>
 
+/* Cancel calls that wait for one running operation. */
+#define MAX_NOTES 64
+
 /* The earlier of the two deadlines, and which it is. */
 static ktime_t end_deadline(const struct cio_side *side,
 			    const struct cio_op *op, u8 *which)
@@ -80,7 +83,7 @@ static void end_recycle(struct cio_conn *conn, struct cio_side *side,
 			struct cio_op *op)
 {
 	cio_op_retire(op);
-	if (cmpxchg(&side->spare, NULL, op))
+	if (!cio_op_reusable(op) || cmpxchg(&side->spare, NULL, op))
 		cio_op_recycle(&conn->ctx->ops, op);
 }
 
@@ -117,11 +120,12 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 	if (call) {
 		/*
 		 * The thread takes the lock before it leaves: see cio_call.
-		 * It is woken even where it is current: this may be an
-		 * interrupt between its last look and its sleep.
+		 * It is woken even where it is current, for this may be an
+		 * interrupt between its last look and its sleep; only the
+		 * submitter of what ended at once does not sleep.
 		 */
 		WRITE_ONCE(call->done, true);
-		if (waited)
+		if (waited || call->keep)
 			wake_up_process(call->task);
 	}
 }
@@ -136,7 +140,12 @@ void cio_cancel_req_put(struct cio_cancel_req *req)
 int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
 {
 	struct cio_cancel_note *note;
+	int notes = 0;
 
+	/* Calls that a signal interrupted leave theirs behind. */
+	for (note = side->cancels; note; note = note->next)
+		if (++notes == MAX_NOTES)
+			return -ENOMEM;
 	note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!note)
 		return -ENOMEM;

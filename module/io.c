@@ -4,7 +4,7 @@
 #include <linux/poll.h>
 #include <linux/socket.h>
 #include <net/sock.h>
-#include <net/tcp.h>
+#include <net/tcp_states.h>
 
 #define RECV_FLAGS (MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_NOSIGNAL | \
 		    MSG_CMSG_CLOEXEC)
@@ -67,6 +67,11 @@ static int io_plain_error(int ret)
 	}
 }
 
+static bool io_is_broken(const struct cio_conn *conn)
+{
+	return READ_ONCE(conn->sock->sk->sk_state) == TCP_CLOSE;
+}
+
 /*
  * A stream's failure concerns both sides, but the socket tells it only once, to
  * whoever asks first: keep it (C33).  ECONNREFUSED is none, for the socket can
@@ -75,7 +80,7 @@ static int io_plain_error(int ret)
  */
 static int io_keep_error(struct cio_conn *conn, int error)
 {
-	if (conn->is_stream &&
+	if (conn->is_stream && io_is_broken(conn) &&
 	    (error == -ECONNRESET || error == -ETIMEDOUT || error == -EPIPE ||
 	     error == -EHOSTUNREACH || error == -ENETUNREACH))
 		WRITE_ONCE(conn->error, error);
@@ -89,6 +94,9 @@ static void io_keep_socket_error(struct cio_conn *conn)
 
 	if (unlikely(error))
 		io_keep_error(conn, -error);
+	else if (unlikely(READ_ONCE(conn->error)) && !io_is_broken(conn))
+		/* It was connected anew. */
+		WRITE_ONCE(conn->error, 0);
 }
 
 static int io_import(struct cio_op *op, int direction, struct iovec *iov,
@@ -99,9 +107,8 @@ static int io_import(struct cio_op *op, int direction, struct iovec *iov,
 }
 
 /*
- * SO_RCVLOWAT: a stream with fewer bytes than that, and than are wanted, is not
- * ready.  The socket wakes nobody for them either, and an attempt that does not
- * wait would take them all the same.
+ * SO_RCVLOWAT: a stream with fewer bytes than that is not ready.  The socket wakes
+ * nobody for them, but an attempt that does not wait would take them.
  */
 static bool io_below_lowat(struct cio_conn *conn, const struct cio_op *op)
 {
@@ -112,8 +119,7 @@ static bool io_below_lowat(struct cio_conn *conn, const struct cio_op *op)
 	    READ_ONCE(sk->sk_rcvlowat) <= 1)
 		return false;
 	events = (__force u32)vfs_poll(conn->file, NULL);
-	return !(events & (POLLIN | POLLRDHUP | POLLERR | POLLHUP)) &&
-	       tcp_inq(sk) < op->len;
+	return !(events & (POLLIN | POLLRDHUP | POLLERR | POLLHUP));
 }
 
 static int io_recv(struct cio_conn *conn, struct cio_op *op)

@@ -101,6 +101,7 @@ static int main_set_deadline(struct cio_ctx *ctx, union main_arg *arg,
 {
 	const struct cancelio_set_deadline *set = &arg->set_deadline;
 	struct cio_conn *conn;
+	int ret;
 
 	if (!set->sides || set->sides & ~(CANCELIO_READ | CANCELIO_WRITE) ||
 	    (!(set->sides & CANCELIO_READ) && set->read) ||
@@ -109,9 +110,9 @@ static int main_set_deadline(struct cio_ctx *ctx, union main_arg *arg,
 	conn = cio_conn_get(ctx, set->conn);
 	if (!conn)
 		return -EBADF;
-	cio_side_set_deadlines(conn, set);
+	ret = cio_side_set_deadlines(conn, set);
 	cio_conn_put(conn);
-	return 0;
+	return ret;
 }
 
 /* The workers end what still runs; wait for that as long as no signal comes. */
@@ -231,6 +232,7 @@ static int main_read(union main_arg *arg, const struct main_ioctl *ioctl,
 	if (ret)
 		return ret;
 	*size = ioctl->size;
+	arg->size = *size;
 	if ((ioctl->flags & MAIN_OUT) && copy_to_user(user, arg, *size))
 		return -EFAULT;
 	return 0;
@@ -279,9 +281,11 @@ static __poll_t main_poll(struct file *file, struct poll_table_struct *table)
 	struct cio_ctx *ctx = file->private_data;
 	__poll_t events = 0;
 
-	if (!cio_ctx_owned(ctx) || main_check_state(ctx, MAIN_DEAD))
+	if (!cio_ctx_owned(ctx))
 		return EPOLLERR;
 	poll_wait(file, &ctx->completion_wait, table);
+	if (main_check_state(ctx, MAIN_DEAD))
+		return EPOLLERR;
 	if (cio_ring_readable(&ctx->ring))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (cio_ctx_dead(ctx))

@@ -41,7 +41,7 @@ static int ops_grow(struct cio_ops *ops)
 	int ret;
 
 	lockdep_assert_held(&ops->grow);
-	if (first + OPS_PER_CHUNK > CIO_SLOT_MASK)
+	if (first >= ops->limit)
 		return -EAGAIN;
 	chunk = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!chunk)
@@ -92,11 +92,16 @@ void cio_op_retire(struct cio_op *op)
 	atomic64_set_release(&op->word, (gen + 1) << CIO_GEN_SHIFT | CIO_FREE);
 }
 
+/* A slot whose generations are used up is never given out again. */
+bool cio_op_reusable(const struct cio_op *op)
+{
+	return cio_word_gen(cio_op_word(op)) < CIO_GEN_MAX;
+}
+
 /* Give back a retired operation; from any context. */
 void cio_op_recycle(struct cio_ops *ops, struct cio_op *op)
 {
-	/* A slot whose generations are used up is never given out again. */
-	if (cio_word_gen(cio_op_word(op)) < CIO_GEN_MAX)
+	if (cio_op_reusable(op))
 		llist_add(&op->free, &ops->free);
 }
 

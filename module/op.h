@@ -28,6 +28,7 @@ struct cio_conn;
  *
  * NEW -> RUNNING            a submitter tries it at once      (conn's lock)
  * NEW -> QUEUED             it waits behind others            (conn's lock)
+ * NEW -> ENDING             it is decided without an attempt  (conn's lock)
  * QUEUED -> RUNNING         a runner takes it                 (conn's lock, cas)
  * RUNNING -> QUEUED         it would wait                     (conn's lock)
  * RUNNING -> ENDING         its runner ends it                (conn's lock)
@@ -133,6 +134,7 @@ struct cio_op {
 
 /**
  * struct cio_ops - the operations of a context
+ * @limit: the most operations; constant from SETUP on
  * @chunks: a page of operations each, by number; freed with the context only
  * @nr_chunks: how many; @grow
  * @grow: taken to add a chunk
@@ -140,6 +142,7 @@ struct cio_op {
  * @lock: taken to remove from @free (a list without a lock has one remover)
  */
 struct cio_ops {
+	u32 limit;
 	struct xarray chunks;
 	u32 nr_chunks;
 	struct mutex grow;	/* nr_chunks */
@@ -152,6 +155,7 @@ void cio_ops_free(struct cio_ops *ops);
 struct cio_op *cio_op_alloc(struct cio_ops *ops);
 void cio_op_recycle(struct cio_ops *ops, struct cio_op *op);
 void cio_op_retire(struct cio_op *op);
+bool cio_op_reusable(const struct cio_op *op);
 struct cio_op *cio_op_find(struct cio_ops *ops, u64 id);
 
 static inline u64 cio_word_gen(u64 word)

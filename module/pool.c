@@ -126,7 +126,7 @@ void cio_pool_pass_on(struct cio_pool *pool)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/* From any context; at least one worker lives until the context ends. */
+/* From any context; at least one worker lives as long as there is a conn. */
 void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn)
 {
 	unsigned long flags;
@@ -143,7 +143,7 @@ void cio_pool_stop(struct cio_pool *pool)
 
 	spin_lock_irqsave(&pool->lock, flags);
 	pool->stop = true;
-	while (pool_wake(pool, CIO_POOL_WORKER) || pool_wake(pool, CIO_POOL_ANY))
+	while (pool_wake(pool, CIO_POOL_WORKER))
 		;
 	spin_unlock_irqrestore(&pool->lock, flags);
 }

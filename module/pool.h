@@ -38,8 +38,8 @@ struct cio_runner {
  * @idle: idle runners, the one that slept last first
  * @workers: all worker threads
  * @nr_workers: worker threads that live or are being made
- * @stop: the workers are to end
- * @orphans: conns whose last reference went where a file cannot be dropped; a
+ * @stop: the workers are to end: there is no conn and never will be
+ * @orphans: conns whose last reference went where a file cannot be closed; a
  *	worker frees them; no lock
  *
  * No ready side is forgotten: a runner looks at @ready and joins @idle under

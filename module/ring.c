@@ -203,7 +203,7 @@ int cio_ring_copy(struct cio_ring *ring, void __user *to, u32 min, u32 max)
 	while (done < max) {
 		u32 nr = min(max - done, max(COPY_PIECE, min));
 
-		nr = min(nr, max(cio_ring_count(ring), 1U));
+		nr = min(nr, max3(cio_ring_count(ring), done ? 1 : min, 1U));
 		if (!access_ok(out + done, nr * sizeof(*out)) ||
 		    fault_in_writeable((char __user *)(out + done),
 				       nr * sizeof(*out))) {

@@ -26,6 +26,8 @@
 #include "cookie.h"
 #include "io.h"
 
+#include <linux/sched/signal.h>
+
 /* Operations ended under one hold of the lock, or by one timer. */
 #define SWEEP 16
 
@@ -68,6 +70,20 @@ static void side_make_ready(struct cio_conn *conn, struct cio_side *side)
 }
 
 /*
+ * The operation outlasts its first attempt: give it what it needs for that, and
+ * let it be found by its cookie.
+ */
+static void side_hook(struct cio_conn *conn, struct cio_op *op)
+{
+	lockdep_assert_held(&conn->lock);
+	if (op->cred)
+		return;
+	op->cred = get_current_cred();
+	cio_conn_ref(conn);
+	cio_cookie_add(conn->ctx->cookies, op);
+}
+
+/*
  * Let the operation wait: NEW behind others, or RUNNING after an attempt that
  * would have waited.  From QUEUED on anybody may win it; but nobody gives its
  * memory away without the conn's lock, so that the timers can be set after.
@@ -75,12 +91,7 @@ static void side_make_ready(struct cio_conn *conn, struct cio_side *side)
 static void side_queue(struct cio_conn *conn, struct cio_side *side,
 		       struct cio_op *op)
 {
-	lockdep_assert_held(&conn->lock);
-	if (!op->cred) {
-		op->cred = get_current_cred();
-		cio_conn_ref(conn);
-		cio_cookie_add(conn->ctx->cookies, op);
-	}
+	side_hook(conn, op);
 	if (side->running == op)
 		side->running = NULL;
 	cio_op_set_state(op, CIO_QUEUED);
@@ -172,6 +183,8 @@ static enum side_next side_attempt(struct cio_conn *conn,
 		ret = side_try(conn, op);
 		spin_lock_irq(&conn->lock);
 		next = side_settle(conn, side, ret, kick);
+		if (next == SIDE_RETRY)
+			side_hook(conn, op);
 	} while (next == SIDE_RETRY && --*budget > 0);
 	if (next == SIDE_RETRY) {
 		side_queue(conn, side, op);
@@ -374,23 +387,20 @@ out:
 	return ended;
 }
 
-/* As side_sweep(), all of them, from a thread; returns how many. */
-static int side_sweep_all(struct cio_conn *conn, struct cio_side *side,
-			  bool canceled)
+/* End all that the verdict ends now, from a thread. */
+static void side_sweep_all(struct cio_conn *conn, struct cio_side *side)
 {
-	int ended, sum = 0;
+	int ended;
 
 	do {
 		struct cio_kick kick = {};
 
 		spin_lock_irq(&conn->lock);
-		ended = side_sweep(conn, side, canceled, &kick);
+		ended = side_sweep(conn, side, false, &kick);
 		spin_unlock_irq(&conn->lock);
 		cio_kick_flush(conn->ctx, &kick);
 		cond_resched();
-		sum += ended;
 	} while (ended == SWEEP);
-	return sum;
 }
 
 static void side_move_deadline(struct cio_conn *conn, struct cio_side *side,
@@ -407,14 +417,18 @@ static void side_move_deadline(struct cio_conn *conn, struct cio_side *side,
  * earlier time stays and finds nothing to do; one that has fired already and
  * waits for the lock finds the same (commit 8538477d58, golang/go#57114).
  */
-void cio_side_set_deadlines(struct cio_conn *conn,
-			    const struct cancelio_set_deadline *set)
+int cio_side_set_deadlines(struct cio_conn *conn,
+			   const struct cancelio_set_deadline *set)
 {
 	ktime_t read = cio_time_to_host(conn->ctx, set->read);
 	ktime_t write = cio_time_to_host(conn->ctx, set->write);
 	ktime_t now = ktime_get();
 
 	spin_lock_irq(&conn->lock);
+	if (conn->closed) {
+		spin_unlock_irq(&conn->lock);
+		return -EBADF;
+	}
 	if (set->sides & CANCELIO_READ)
 		side_move_deadline(conn, &conn->sides[CIO_READ], read);
 	if (set->sides & CANCELIO_WRITE)
@@ -423,9 +437,10 @@ void cio_side_set_deadlines(struct cio_conn *conn,
 
 	/* What has passed already ends here, not in the timer's interrupt. */
 	if ((set->sides & CANCELIO_READ) && read <= now)
-		side_sweep_all(conn, &conn->sides[CIO_READ], false);
+		side_sweep_all(conn, &conn->sides[CIO_READ]);
 	if ((set->sides & CANCELIO_WRITE) && write <= now)
-		side_sweep_all(conn, &conn->sides[CIO_WRITE], false);
+		side_sweep_all(conn, &conn->sides[CIO_WRITE]);
+	return 0;
 }
 
 /*
@@ -463,18 +478,29 @@ out:
 	return ret;
 }
 
-/* Cancel all of a side; returns how many ended, or -ENOMEM when one runs on. */
+/*
+ * Cancel all of a side; returns how many ended, or -ENOMEM when one runs on.  One
+ * that runs gets its note under the lock of the last sweep: else it could slip
+ * from running to waiting in between.
+ */
 int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
 		    struct cio_cancel_req *req)
 {
-	int ended = side_sweep_all(conn, side, true);
-	int ret = 0;
+	int ended, ret = 0, sum = 0;
 
-	spin_lock_irq(&conn->lock);
-	if (side->running)
-		ret = cio_cancel_note_add(side, req);
-	spin_unlock_irq(&conn->lock);
-	return ret ?: ended;
+	do {
+		struct cio_kick kick = {};
+
+		spin_lock_irq(&conn->lock);
+		ended = side_sweep(conn, side, true, &kick);
+		if (ended < SWEEP && side->running)
+			ret = cio_cancel_note_add(side, req);
+		spin_unlock_irq(&conn->lock);
+		cio_kick_flush(conn->ctx, &kick);
+		cond_resched();
+		sum += ended;
+	} while (ended == SWEEP && !fatal_signal_pending(current));
+	return ret ?: sum;
 }
 
 /* Refuse and end everything, with CLOSED; what runs ends by itself. */
@@ -486,7 +512,7 @@ void cio_side_close(struct cio_conn *conn)
 	conn->closed = true;
 	spin_unlock_irq(&conn->lock);
 	for (i = 0; i < CIO_SIDES; i++)
-		side_sweep_all(conn, &conn->sides[i], false);
+		side_sweep_all(conn, &conn->sides[i]);
 }
 
 /*

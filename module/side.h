@@ -13,8 +13,8 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 		  struct cio_kick *kick);
 void cio_side_pass_on(struct cio_side *side);
 void cio_side_event(struct cio_conn *conn, __poll_t events);
-void cio_side_set_deadlines(struct cio_conn *conn,
-			    const struct cancelio_set_deadline *set);
+int cio_side_set_deadlines(struct cio_conn *conn,
+			   const struct cancelio_set_deadline *set);
 int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
 		    struct cio_cancel_req *req);
 int cio_side_cancel_op(struct cio_conn *conn, struct cio_op *op, u64 gen,

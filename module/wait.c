@@ -10,10 +10,13 @@
 /* Sleep in the state that the caller has set; false when the time came. */
 static bool wait_sleep(ktime_t time)
 {
-	if (time != KTIME_MAX)
-		return schedule_hrtimeout(&time, HRTIMER_MODE_ABS);
-	schedule();
-	return true;
+	if (time == KTIME_MAX) {
+		schedule();
+		return true;
+	}
+	/* A time before the clock's zero has passed; a timer would not know. */
+	time = max_t(ktime_t, time, 0);
+	return schedule_hrtimeout(&time, HRTIMER_MODE_ABS);
 }
 
 /*
@@ -84,8 +87,12 @@ static int wait_op_take(struct cio_ctx *ctx, struct cio_op *op, u64 gen,
 {
 	struct cancelio_completion result;
 
-	if (!cio_op_win(op, gen, CIO_HELD, CIO_TAKING))
-		return -ENOENT;
+	if (!cio_op_win(op, gen, CIO_HELD, CIO_TAKING)) {
+		u64 word = cio_op_word(op);
+
+		return cio_word_gen(word) == gen &&
+		       cio_word_state(word) == CIO_TAKING ? -EBUSY : -ENOENT;
+	}
 	result = op->result;
 	if (copy_to_user(&out->result, &result, sizeof(result))) {
 		cio_op_set_state(op, CIO_HELD);
@@ -96,9 +103,12 @@ static int wait_op_take(struct cio_ctx *ctx, struct cio_op *op, u64 gen,
 	return 0;
 }
 
-/* Put the thread's call at a pending operation; -ENOENT when it has ended. */
+/*
+ * Put the thread's call at a pending operation; -ENOENT when it has ended.  Its
+ * side is for the caller to know: later the operation may be another one.
+ */
 static int wait_op_join(struct cio_conn *conn, struct cio_op *op, u64 gen,
-			struct cio_call *call)
+			struct cio_call *call, struct cio_side **side)
 {
 	int ret = -ENOENT;
 	u64 word;
@@ -114,6 +124,7 @@ static int wait_op_join(struct cio_conn *conn, struct cio_op *op, u64 gen,
 	if (op->call)
 		goto out;
 	op->call = call;
+	*side = cio_op_side(conn, op);
 	ret = 0;
 out:
 	spin_unlock_irq(&conn->lock);
@@ -128,11 +139,9 @@ static int wait_op_pending(struct cio_conn *conn, struct cio_op *op, u64 gen,
 	struct cio_side *side;
 	int ret;
 
-	ret = wait_op_join(conn, op, gen, &call);
+	ret = wait_op_join(conn, op, gen, &call, &side);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	/* It has our call: it stays what it is until that is done or gone. */
-	side = cio_op_side(conn, op);
 	return cio_wait_call(side, op, &call, time);
 }
 
@@ -171,7 +180,7 @@ struct wait_entry {
 
 static bool wait_is_over(struct cio_ctx *ctx, u32 min)
 {
-	return cio_ring_count(&ctx->ring) >= min || cio_ctx_dead(ctx);
+	return cio_ring_count(&ctx->ring) >= min || cio_ctx_drained(ctx);
 }
 
 /* Not every completion is worth a wake-up: the one that makes it enough is. */
@@ -190,7 +199,7 @@ static int wait_verdict(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
 	if (cio_ring_count(&ctx->ring) >= min)
 		return 0;
-	if (cio_ctx_dead(ctx))
+	if (cio_ctx_drained(ctx))
 		return -ESHUTDOWN;
 	if (signal_pending(current))
 		return -EINTR;

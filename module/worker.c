@@ -47,8 +47,15 @@ static void worker_bury(struct cio_ctx *ctx)
 	struct list_head *ready;
 
 	cio_ctx_end(ctx);
-	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, NULL)))
-		cio_side_pass_on(container_of(ready, struct cio_side, ready));
+	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, NULL))) {
+		struct cio_side *side = container_of(ready, struct cio_side,
+						     ready);
+
+		/* Whoever took it out of the table may not have come so far. */
+		cio_side_close(cio_side_conn(side));
+		cio_side_pass_on(side);
+		cond_resched();
+	}
 }
 
 /*
@@ -82,16 +89,14 @@ static void worker_enlist(struct cio_pool *pool, struct cio_worker *worker)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/* Whether the worker may end: stopped, and nothing left that only it does. */
+/* Whether the worker may end: then no conn is left that could need it. */
 static bool worker_delist(struct cio_pool *pool, struct cio_worker *worker)
 {
 	unsigned long flags;
 	bool end;
 
 	spin_lock_irqsave(&pool->lock, flags);
-	end = pool->stop && llist_empty(&pool->orphans) &&
-	      list_empty(&pool->ready[CIO_POOL_ANY]) &&
-	      list_empty(&pool->ready[CIO_POOL_WORKER]);
+	end = pool->stop;
 	if (end) {
 		list_del(&worker->all);
 		pool->nr_workers--;

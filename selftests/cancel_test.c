@@ -176,6 +176,7 @@ TEST_F(tcp, C5_canceled_write_says_exactly_how_much_was_accepted)
 	ASSERT_NE(NULL, much);
 	ASSERT_EQ(0, shrink_buffers(self->sock, self->peer));
 	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, much, MUCH)));
+	EXPECT_EQ(POLLIN, wait_events(self->peer, POLLIN));
 	EXPECT_TRUE(stays_empty(self->fd));
 	EXPECT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
 	/* The kernel is done with the buffer (C6). */

@@ -318,6 +318,25 @@ TEST_F(tcp, C14_absolute_deadlines_are_met_to_the_nanosecond_or_later)
 	}
 }
 
+/* Deadlines that follow closely on each other do not come in one piece. */
+TEST_F(tcp, C14_none_of_many_close_deadlines_is_early)
+{
+	struct cancelio_completion result;
+	struct cancelio_op ops[50];
+	char bytes[50];
+	int i;
+
+	for (i = 0; i < 50; i++)
+		ops[i] = with_cookie(with_deadline(op_recv(self->conn, bytes + i, 1),
+						   after(50 * MS + i * 300000)), i);
+	ASSERT_EQ(50, cio_submit(self->fd, ops, 50, NULL, NULL));
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(1, reap(self->fd, &result));
+		EXPECT_EXPIRED(result);
+		ASSERT_LE(ops[result.user_data].deadline, result.ended);
+	}
+}
+
 TEST_F(tcp, C19_deadline_is_checked_before_the_io)
 {
 	struct cancelio_completion result;

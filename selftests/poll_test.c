@@ -158,4 +158,29 @@ TEST_F(tcp, C71_held_operations_do_not_make_the_context_readable)
 	EXPECT_FALSE(polls_readable(self->fd, 0));
 }
 
+/* Who watches from before SETUP on hears of what comes after it. */
+TEST(C71_epoll_from_before_setup_hears_of_completions)
+{
+	struct cancelio_setup setup = { .size = sizeof(setup) };
+	struct epoll_event event;
+	int fd = cio_open(), epoll, sv[2];
+	__u64 conn;
+
+	ASSERT_LE(0, fd);
+	epoll = new_epoll(fd, EPOLLIN | EPOLLET);
+	ASSERT_LE(0, epoll);
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
+	EXPECT_EQ(EPOLLERR, event.events);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	ASSERT_EQ(0, tcp_pair(AF_INET, sv));
+	ASSERT_EQ(0, cio_attach(fd, sv[0], &conn));
+	ASSERT_EQ(1, complete_one(fd, conn));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, LONG_ENOUGH / MS));
+	EXPECT_EQ(EPOLLIN, event.events);
+	close(epoll);
+	close(sv[0]);
+	close(sv[1]);
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

@@ -9,6 +9,37 @@
 #define THREADS	8
 #define EACH	60
 
+/* Answers every byte with the same byte. */
+static void *answer(void *argument)
+{
+	int sock = *(int *)argument;
+	char byte;
+
+	while (recv(sock, &byte, 1, 0) == 1)
+		if (send(sock, &byte, 1, MSG_NOSIGNAL) != 1)
+			break;
+	return NULL;
+}
+
+/* Data that comes while a read is being tried is not overlooked: nothing else wakes it. */
+TEST_F(tcp, C1_no_wake_up_is_lost_over_thousands_of_answers)
+{
+	struct cancelio_completion result;
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, answer, &self->peer));
+	for (i = 0; i < 3000; i++) {
+		char out = i, in = ~i;
+
+		ASSERT_EQ(0, run(self->fd, op_send(self->conn, &out, 1), &result));
+		ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &in, 1), &result));
+		ASSERT_EQ(out, in);
+	}
+	ASSERT_EQ(0, shutdown(self->sock, SHUT_WR));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
 TEST_F(tcp, C20_reads_are_done_in_the_order_of_submission)
 {
 	struct cancelio_completion result;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdint.h>
 
 TEST_F(tcp, C70_wait_with_min_0_looks_once)
 {
@@ -185,6 +186,80 @@ TEST_F(tcp, C73_another_thread_waits_for_an_operation_and_a_second_one_gets_EBUS
 	EXPECT_DONE(waiter.result, 1);
 	EXPECT_EQ('t', byte);
 	EXPECT_EQ(-ENOENT, cio_wait_op(self->fd, waiter.id, 0, &result));
+}
+
+/* A time before the clock's zero has passed, like any other that is not in the future. */
+TEST_F(tcp, C73_wait_for_an_operation_to_a_negative_time_is_ETIME)
+{
+	struct cancelio_completion result;
+	char byte;
+	struct cancelio_op op = with_flags(op_recv(self->conn, &byte, 1), CANCELIO_OP_HOLD);
+	__u64 id;
+
+	ASSERT_EQ(1, cio_submit(self->fd, &op, 1, &id, NULL));
+	EXPECT_EQ(-ETIME, cio_wait_op(self->fd, id, -1, &result));
+	EXPECT_EQ(-ETIME, cio_wait_op(self->fd, id, INT64_MIN, &result));
+	ASSERT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ID, id, 0));
+	EXPECT_EQ(0, cio_wait_op(self->fd, id, CANCELIO_NEVER, &result));
+}
+
+/* Finds ids in the submitter's array while their operations are being tried. */
+struct finder {
+	int fd;
+	__u64 ids[4];
+	bool stop;
+	int taken;
+	int wrong;
+};
+
+static void *take_as_they_come(void *argument)
+{
+	struct finder *finder = argument;
+	struct cancelio_completion result;
+	unsigned int round = 0;
+
+	while (!__atomic_load_n(&finder->stop, __ATOMIC_ACQUIRE)) {
+		__u64 id = __atomic_load_n(&finder->ids[round++ % 4], __ATOMIC_RELAXED);
+		int ret = id ? cio_wait_op(finder->fd, id, CANCELIO_NEVER, &result) : -ENOENT;
+
+		if (!ret)
+			finder->taken++;
+		else if (ret != -ENOENT && ret != -EBUSY)
+			finder->wrong++;
+	}
+	return NULL;
+}
+
+/* One who waits for an operation that its submitter is still trying is woken (C73). */
+TEST_F(tcp, C73_wait_for_an_operation_at_its_first_attempt_ends_with_it)
+{
+	struct finder finder = { .fd = self->fd };
+	struct cancelio_completion result;
+	struct cancelio_op ops[4];
+	int round, i, taken = 0;
+	pthread_t thread;
+	char words[16];
+
+	for (i = 0; i < 4; i++)
+		ops[i] = with_flags(op_send(self->conn, "word", 4), CANCELIO_OP_HOLD);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_as_they_come, &finder));
+	for (round = 0; round < 1000; round++) {
+		ASSERT_EQ(4, cio_submit(self->fd, ops, 4, finder.ids, NULL));
+		for (i = 0; i < 4; i++) {
+			int ret;
+
+			while ((ret = cio_wait_op(self->fd, finder.ids[i], after(LONG_ENOUGH),
+						  &result)) == -EBUSY)
+				sched_yield();
+			taken += !ret;
+			ASSERT_TRUE(!ret || ret == -ENOENT);
+		}
+		ASSERT_EQ(16, recv(self->peer, words, 16, MSG_WAITALL));
+	}
+	__atomic_store_n(&finder.stop, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, finder.wrong);
+	EXPECT_EQ(4000, taken + finder.taken);
 }
 
 /* Threads that share what the ring gives, or make calls beside it. */

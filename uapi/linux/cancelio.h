@@ -51,17 +51,17 @@
 /**
  * DOC: Errors common to every ioctl
  *
- * ========== ===============================================================
- * -ENOTTY    the number is not one of this header's
- * -EFAULT    the structure cannot be read or written; nothing happened
- * -EINVAL    size out of range, an unknown flag, a reserved field not zero
- * -E2BIG     the structure is larger than the kernel's and not zero there
- * -EPERM     the caller is not the owner (a child after fork, a process that
- *            was handed the descriptor, another thread group)
- * -ENXIO     the context was not set up yet (not for INFO and SETUP)
- * -ESHUTDOWN the context was shut down (not for INFO, WAIT and WAIT_OP)
- * -EOPNOTSUPP  the module does not have this yet; INFO says what it has
- * ========== ===============================================================
+ * =========== ===============================================================
+ * -ENOTTY     the number is not one of this header's
+ * -EFAULT     the structure cannot be read or written; nothing happened
+ * -EINVAL     size out of range, an unknown flag, a reserved field not zero
+ * -E2BIG      the structure is larger than the kernel's and not zero there
+ * -EPERM      the caller is not the owner (a child after fork, a process that
+ *             was handed the descriptor, another thread group)
+ * -ENXIO      the context was not set up yet (not for INFO and SETUP)
+ * -ESHUTDOWN  the context was shut down (not for INFO, WAIT and WAIT_OP)
+ * -EOPNOTSUPP the module does not have this yet; INFO says what it has
+ * =========== ===============================================================
  *
  * -EINTR and the kernel's internal codes never stand in a completion, and no
  * operation ever raises a signal (SIGPIPE) in the program.
@@ -92,6 +92,8 @@
 #define CANCELIO_MAX_BATCH	4096
 /* The most entries of a completion ring. */
 #define CANCELIO_MAX_ENTRIES	(1U << 20)
+/* Operations that a context has at the most, beyond the entries of its ring. */
+#define CANCELIO_MAX_HELD	65536
 /* The most bytes that one operation moves; a larger len is -EINVAL. */
 #define CANCELIO_MAX_LEN	0x7ffff000U
 
@@ -259,6 +261,7 @@ enum cancelio_which {
  *	WAIT_READY the ready poll(2) events
  * @ended: when it ended, ns
  * @late: for DEADLINE how long after the deadline it ended, ns; 0 else
+ * @reserved: zero
  *
  * DONE with 0 bytes is end of file for a RECV of more than 0 bytes on a stream,
  * and an empty datagram on a datagram socket.
@@ -373,13 +376,15 @@ struct cancelio_info {
  *	may be this much later, never earlier
  * @ring_bytes: out: bytes to mmap(2)
  * @conn_limit: out: how many sockets can be attached
+ * @reserved: zero
  *
  * CANCELIO_SETUP is done once per context, before anything but INFO.  The memory
  * of ring, operations and connections is charged to the caller's memory cgroup.
  *
  * -EBUSY: it was done already.  -EINVAL: a value out of range, or no engine of
- * this header.  -EOPNOTSUPP: an engine that the module does not have.  -ENOMEM, -EAGAIN: no memory, or no
- * worker thread could be made.  -EINTR: a fatal signal came meanwhile.
+ * this header.  -EOPNOTSUPP: an engine that the module does not have.
+ * -ENOMEM, -EAGAIN: no memory, or no worker thread could be made.  -EINTR: a
+ * fatal signal came meanwhile.
  */
 struct cancelio_setup {
 	__u32 size;
@@ -455,8 +460,9 @@ struct cancelio_detach {
  * Reasons to refuse an operation:
  *
  * ============ ============================================================
- * -EAGAIN      no completion entry can be reserved, or the limit of
- *              operations is reached: reap, and submit the rest again
+ * -EAGAIN      no completion entry can be reserved, or the context has about
+ *              entries + %CANCELIO_MAX_HELD operations: reap, and submit the
+ *              rest again
  * -EBADF       no such connection, or it is detached
  * -EINVAL      unknown opcode, flag or message flag, a reserved field not zero,
  *              len out of range
@@ -522,8 +528,9 @@ struct cancelio_call {
  * -ETIME: @time came and fewer than @min are there (none was copied).  -EINTR: a
  * signal came first, likewise.  -EBUSY: the ring is mapped and
  * @completions is not 0.  -EINVAL: @min is above the ring's entries, or (where it
- * copies) above @max.  -ESHUTDOWN: the context was shut down and fewer than
- * @min are left; with @min 0 what is left is still copied.
+ * copies) above @max.  -ESHUTDOWN: the context was shut down, everything
+ * has ended, and fewer than @min are left; with @min 0 what is left is still
+ * copied.
  * -EFAULT: @completions cannot be written; those not copied stay in the ring.
  */
 struct cancelio_wait {
@@ -567,7 +574,8 @@ struct cancelio_wait_op {
 /**
  * enum cancelio_scope - what a cancel ends
  * @CANCELIO_CANCEL_ID: the operation with the id @target
- * @CANCELIO_CANCEL_COOKIE: all pending operations whose user_data is @target
+ * @CANCELIO_CANCEL_COOKIE: all pending operations whose user_data is @target; one
+ *	whose SUBMIT or CALL is at its first attempt is not pending yet
  * @CANCELIO_CANCEL_CONN: all of the connection @target, on the sides of @sides
  * @CANCELIO_CANCEL_ALL: all of the context
  */

@@ -11,8 +11,13 @@ lint:
 	@vm/setup base lint
 	@vm/lint
 
+## docs           the manual as HTML, in build/docs/html
+docs:
+	@vm/setup docs
+	@$(MAKE) -s -C Documentation
+
 ## kernels        which of Debian's kernels there are
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm lint kernels
+.PHONY: vm lint docs kernels

@@ -196,9 +196,9 @@ static void conn_free(struct cio_conn *conn)
 
 /*
  * Drop a reference.  The last one closes the socket, which may take its time: in a
- * thread of the owner at once, as close(2) would; for anybody else, such as
- * whoever happens to drop the last reference to a dead owner's memory, a worker
- * does it.  After the decrement the conn is not touched; the context stays for
+ * thread of the owner, also of a dying one, at once, as close(2) would; for
+ * anybody else, such as whoever happens to drop the last reference to a dead
+ * owner's memory, a worker does it.  After the decrement the conn is not touched; the context stays for
  * the caller's own reasons.
  */
 void cio_conn_put(struct cio_conn *conn)
@@ -207,7 +207,7 @@ void cio_conn_put(struct cio_conn *conn)
 
 	if (!atomic_dec_and_test(&conn->refs))
 		cio_ctx_wake_ends(ctx);
-	else if (cio_ctx_owned(ctx) && !(current->flags & PF_KTHREAD))
+	else if (task_tgid(current) == ctx->owned.group)
 		conn_free(conn);
 	else
 		cio_pool_add_orphan(&ctx->pool, &conn->orphan);

@@ -16,9 +16,13 @@
 #define DEFAULT_ENTRIES	256U
 #define MAX_SLACK	((u32)NSEC_PER_SEC)
 
+/* Nobody is left to mind what a worker in a page fault loses. */
 static void ctx_owner_ended(struct cio_owned *owned)
 {
-	cio_ctx_end(container_of(owned, struct cio_ctx, owned));
+	struct cio_ctx *ctx = container_of(owned, struct cio_ctx, owned);
+
+	cio_ctx_end(ctx);
+	cio_workers_kill(ctx);
 }
 
 /* A context of the current process, not yet set up. */
@@ -39,7 +43,6 @@ struct cio_ctx *cio_ctx_create(void)
 	}
 	refcount_set(&ctx->refs, 1);
 	ctx->owner = owner;
-	ctx->group = get_pid(task_tgid(current));
 	mutex_init(&ctx->lock);
 	mutex_init(&ctx->ring.reap);
 	spin_lock_init(&ctx->ring.lock);
@@ -49,8 +52,7 @@ struct cio_ctx *cio_ctx_create(void)
 	cio_pool_init(&ctx->pool);
 	init_waitqueue_head(&ctx->completion_wait);
 	init_waitqueue_head(&ctx->end_wait);
-	ctx->owned.end = ctx_owner_ended;
-	cio_owner_add(owner, &ctx->owned);
+	cio_owner_add(owner, &ctx->owned, ctx_owner_ended);
 	return ctx;
 }
 
@@ -58,7 +60,7 @@ struct cio_ctx *cio_ctx_create(void)
 bool cio_ctx_owned(const struct cio_ctx *ctx)
 {
 	return current->mm == cio_owner_mm(ctx->owner) &&
-	       task_tgid(current) == ctx->group;
+	       task_tgid(current) == ctx->owned.group;
 }
 
 u32 cio_ctx_conn_limit(void)
@@ -187,14 +189,24 @@ void cio_ctx_conn_freed(struct cio_ctx *ctx)
 }
 
 /*
+ * A descriptor was closed by a thread of the owner's group that has another
+ * memory: the program has executed another one.
+ */
+void cio_ctx_closed_by_successor(struct cio_ctx *ctx)
+{
+	if (task_tgid(current) == ctx->owned.group && current->mm &&
+	    current->mm != cio_owner_mm(ctx->owner))
+		ctx_owner_ended(&ctx->owned);
+}
+
+/*
  * The last reference to the file is gone.  The owner's end may be going on at
- * the same time: once the context has left the owner's list, it does not.
+ * the same time: once the context has left the owner, it does not.
  */
 void cio_ctx_release(struct cio_ctx *ctx)
 {
 	cio_owner_del(ctx->owner, &ctx->owned);
-	cio_ctx_end(ctx);
-	cio_workers_kill(ctx);
+	ctx_owner_ended(&ctx->owned);
 	cio_ctx_put(ctx);
 }
 
@@ -209,7 +221,7 @@ void cio_ctx_put(struct cio_ctx *ctx)
 	cio_cookies_free(ctx->cookies);
 	cio_ring_free(&ctx->ring);
 	xa_destroy(&ctx->conns);
-	put_pid(ctx->group);
+	put_pid(ctx->owned.group);
 	cio_owner_put(ctx->owner);
 	kfree(ctx);
 }

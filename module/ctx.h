@@ -36,8 +36,7 @@ enum cio_ctx_state {
  * struct cio_ctx - a context
  * @refs: one of the file, one of each worker
  * @owner: the owner's memory; a reference to the structure, not to its users
- * @owned: in the owner's list until the file is released
- * @group: the owner's thread group
+ * @owned: of the owner until the file is released; has the owner's thread group
  * @engine: how blocked operations wait; constant from SETUP on
  * @max_workers: constant from SETUP on
  * @time_offset: the owner's clock less the host's, ns; constant from SETUP on
@@ -59,7 +58,6 @@ struct cio_ctx {
 	refcount_t refs;
 	struct cio_owner *owner;
 	struct cio_owned owned;
-	struct pid *group;
 	const struct cio_engine *engine;
 	unsigned int max_workers;
 	s64 time_offset;
@@ -81,6 +79,7 @@ struct cio_ctx {
 struct cio_ctx *cio_ctx_create(void);
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup);
 void cio_ctx_end(struct cio_ctx *ctx);
+void cio_ctx_closed_by_successor(struct cio_ctx *ctx);
 void cio_ctx_release(struct cio_ctx *ctx);
 void cio_ctx_conn_freed(struct cio_ctx *ctx);
 void cio_ctx_put(struct cio_ctx *ctx);

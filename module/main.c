@@ -303,6 +303,13 @@ static int main_open(struct inode *inode, struct file *file)
 	return nonseekable_open(inode, file);
 }
 
+/* Each close(2) of a descriptor comes here, also that of exec(2). */
+static int main_flush(struct file *file, fl_owner_t id)
+{
+	cio_ctx_closed_by_successor(file->private_data);
+	return 0;
+}
+
 static int main_release(struct inode *inode, struct file *file)
 {
 	cio_ctx_release(file->private_data);
@@ -312,6 +319,7 @@ static int main_release(struct inode *inode, struct file *file)
 static const struct file_operations main_fops = {
 	.owner = THIS_MODULE,
 	.open = main_open,
+	.flush = main_flush,
 	.release = main_release,
 	.unlocked_ioctl = main_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -6,15 +6,23 @@
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 /**
  * struct cio_owned - what ends with its owner
- * @node: in the owner's list
- * @end: ends it; called at most once while it is in the list; may sleep
+ * @end: ends it; may sleep; may be called more than once and at once
+ * @group: the thread group that opened it, a reference
+ * @node: in the list of its address space
+ * @wait: hears when @group ends
+ * @work: ends it then, in a thread
  */
 struct cio_owned {
-	struct list_head node;
 	void (*end)(struct cio_owned *owned);
+	struct pid *group;
+	struct list_head node;
+	struct wait_queue_entry wait;
+	struct work_struct work;
 };
 
 /**
@@ -31,7 +39,8 @@ struct cio_owner {
 
 struct cio_owner *cio_owner_get(void);
 void cio_owner_put(struct cio_owner *owner);
-void cio_owner_add(struct cio_owner *owner, struct cio_owned *owned);
+void cio_owner_add(struct cio_owner *owner, struct cio_owned *owned,
+		   void (*end)(struct cio_owned *owned));
 void cio_owner_del(struct cio_owner *owner, struct cio_owned *owned);
 
 static inline struct mm_struct *cio_owner_mm(const struct cio_owner *owner)

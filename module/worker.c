@@ -163,7 +163,7 @@ int cio_worker_spawn(struct cio_ctx *ctx)
 	if (!worker_reserve(ctx))
 		return 0;
 	task = kthread_create(worker_main, ctx, "cancelio/%d",
-			      pid_nr(ctx->group));
+			      pid_nr(ctx->owned.group));
 	if (IS_ERR(task)) {
 		worker_unreserve(&ctx->pool);
 		return PTR_ERR(task);

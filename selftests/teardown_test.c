@@ -6,13 +6,19 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define CONNS		20
 #define PER_CONN	200
 #define PENDING		(CONNS * PER_CONN)
 #define ENTRIES		4096
+#define PAGE		4096
 /* A second is promised; an emulated machine gets more. */
 #define IN_TIME		(5 * SECOND)
 
@@ -382,6 +388,94 @@ TEST_F(teardown, C34_owners_exit_ends_the_context_though_its_descriptor_is_in_fl
 	ASSERT_LT(0, self->pid);
 	EXPECT_EQ(self->pid, waitpid(self->pid, NULL, 0));
 	EXPECT_EQ(CONNS, released(self->peers));
+}
+
+/* Sends a descriptor over a UNIX socket. */
+static int send_fd(int sock, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {};
+	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -1;
+}
+
+/* A page whose faults wait for whoever reads @uffd; NULL where that cannot be had. */
+static void *held_page(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	range.range.start = (unsigned long)page;
+	range.range.len = PAGE;
+	if (page == MAP_FAILED || *uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) ||
+	    ioctl(*uffd, UFFDIO_REGISTER, &range))
+		return NULL;
+	return page;
+}
+
+/* A read by a worker into a page that another process holds back, the ring mapped. */
+static void read_into_held_page(int listener, int helper)
+{
+	int sock = tcp_connect(listener), fd = cio_context(CANCELIO_ENGINE_POLL, 8), uffd;
+	void *page = held_page(&uffd);
+	__u64 conn;
+
+	if (!page)
+		_exit(4);
+	if (send_fd(helper, uffd) || cio_attach(fd, sock, &conn) || !cio_map(fd, 8) ||
+	    submit_one(fd, with_flags(op_recv(conn, page, 1), CANCELIO_OP_WORKER)) != 1)
+		_exit(2);
+	pause();
+}
+
+/* The worker keeps the dead program's memory, and that the ring's mapping, and that the file. */
+TEST(C34_killed_with_a_worker_in_a_page_fault_that_nobody_answers)
+{
+	int listener = tcp_listen(AF_INET), pair[2], peer;
+	struct uffd_msg fault;
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control, .msg_controllen = sizeof(control) };
+	pid_t pid;
+	int uffd;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(pair[0]);
+		read_into_held_page(listener, pair[1]);
+		_exit(0);
+	}
+	close(pair[1]);
+	peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	ASSERT_LE(0, peer);
+	if (recvmsg(pair[0], &msg, MSG_CMSG_CLOEXEC) != 1)
+		SKIP(return, "no userfaultfd(2)");
+	memcpy(&uffd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(uffd));
+	ASSERT_EQ(1, write(peer, "x", 1));
+	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_NE(0, wait_events(peer, POLLIN | POLLRDHUP | POLLHUP));
+	close(uffd);
+	close(peer);
+	close(listener);
 }
 
 /* The same in this process, where the completions can be looked at. */

@@ -117,8 +117,8 @@ static int cancel_by_conn(struct cio_ctx *ctx, u64 id, u32 sides,
 }
 
 /*
- * Those that run and were cancelled by another call before are waited for all the
- * same: when this one returns, none is in the program's memory.
+ * Those that run and were cancelled by another call before, or are ending, are
+ * waited for all the same: when this one returns, none is in the program's memory.
  */
 static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
 			    struct cio_cancel_req *req)
@@ -130,7 +130,7 @@ static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
 		ret = cancel_id(ctx, id, req);
 		if (ret == -ENOMEM || ret == -EINTR)
 			return ret;
-		if (fatal_signal_pending(current))
+		if (signal_pending(current))
 			return -EINTR;
 		ended += ret == 1;
 		cond_resched();

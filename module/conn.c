@@ -39,6 +39,8 @@ static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 	conn->ctx = ctx;
 	conn->file = file;
 	conn->sock = sock;
+	/* TCP_ULP can put another socket behind the file. */
+	ihold(SOCK_INODE(sock));
 	conn->is_stream = sock->type == SOCK_STREAM;
 	for (i = 0; i < CIO_SIDES; i++) {
 		struct cio_side *side = &conn->sides[i];
@@ -75,6 +77,7 @@ static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
 	xa_store(&ctx->conns, slot, conn, GFP_KERNEL_ACCOUNT);
 	ctx->nr_conns++;
 	atomic_inc(&ctx->live_conns);
+	atomic_add(CIO_SIDES, &ctx->ops.limit);
 	return 0;
 }
 
@@ -105,6 +108,7 @@ int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
 	return 0;
 
 err_conn:
+	iput(SOCK_INODE(sock));
 	kfree(conn);
 err_file:
 	fput(file);
@@ -155,6 +159,20 @@ struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen)
 }
 
 /*
+ * A kernel thread must close a file itself, for what it puts off to the system's
+ * common list holds up others.  The close may linger (SO_LINGER), which a pending
+ * signal ends: the worker has others to serve.
+ */
+static void conn_close_by_worker(struct file *file)
+{
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	__fput_sync(file);
+	spin_lock_irq(&current->sighand->siglock);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+/*
  * Free a conn that nobody has any more.
  *
  *  1. It is not in the table: close took it out before it dropped the table's
@@ -166,10 +184,6 @@ struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen)
  *     timers' lock; a callback that found it before found no reference left.
  *  5. Late comers with an operation's id may still look at its counter, which
  *     is 0, under RCU.
- *
- * A worker closes the file itself, for what a kernel thread puts off to the
- * system's common list holds up others.  A close may linger (SO_LINGER), which a
- * pending signal ends: the worker has others to serve.
  */
 static void conn_free(struct cio_conn *conn)
 {
@@ -183,14 +197,13 @@ static void conn_free(struct cio_conn *conn)
 		if (side->spare)
 			cio_op_recycle(&ctx->ops, side->spare);
 	}
-	if (current->flags & PF_KTHREAD) {
-		set_tsk_thread_flag(current, TIF_SIGPENDING);
-		__fput_sync(conn->file);
-		recalc_sigpending();
-	} else {
+	iput(SOCK_INODE(conn->sock));
+	if (current->flags & PF_KTHREAD)
+		conn_close_by_worker(conn->file);
+	else
 		fput(conn->file);
-	}
 	kfree_rcu(conn, rcu);
+	atomic_sub(CIO_SIDES, &ctx->ops.limit);
 	cio_ctx_conn_freed(ctx);
 }
 
@@ -198,8 +211,8 @@ static void conn_free(struct cio_conn *conn)
  * Drop a reference.  The last one closes the socket, which may take its time: in a
  * thread of the owner, also of a dying one, at once, as close(2) would; for
  * anybody else, such as whoever happens to drop the last reference to a dead
- * owner's memory, a worker does it.  After the decrement the conn is not touched; the context stays for
- * the caller's own reasons.
+ * owner's memory, a worker does it.  After the decrement the conn is not touched;
+ * the context stays for the caller's own reasons.
  */
 void cio_conn_put(struct cio_conn *conn)
 {
@@ -213,8 +226,12 @@ void cio_conn_put(struct cio_conn *conn)
 		cio_pool_add_orphan(&ctx->pool, &conn->orphan);
 }
 
-/* The same from an interrupt; the caller wakes those who wait for ends. */
-void cio_conn_put_atomic(struct cio_conn *conn)
+/*
+ * The same where no file may be closed: in an interrupt, and in a runner, whose
+ * close would be put off to its return to user mode.  The caller wakes those who
+ * wait for ends.
+ */
+void cio_conn_put_async(struct cio_conn *conn)
 {
 	struct cio_ctx *ctx = conn->ctx;
 
@@ -228,8 +245,10 @@ void cio_conn_free_orphans(struct cio_ctx *ctx)
 	struct llist_node *list = llist_del_all(&ctx->pool.orphans);
 	struct cio_conn *conn, *next;
 
-	llist_for_each_entry_safe(conn, next, list, orphan)
+	llist_for_each_entry_safe(conn, next, list, orphan) {
 		conn_free(conn);
+		cond_resched();
+	}
 }
 
 /*

@@ -53,7 +53,7 @@ struct cio_side {
  *	ready side, and of each user; freed at 0
  * @ctx: stays while there is a conn
  * @file: the socket's file, a reference; constant
- * @sock: its socket; constant
+ * @sock: its socket when it was attached, a reference to its inode; constant
  * @wait: the poll engine's entry in the socket's wait queue
  * @id: its name for the program; constant
  * @error: a fatal error of the socket, -errno, kept for both sides (C33)
@@ -87,7 +87,7 @@ struct cio_conn *cio_conn_get_slot(struct cio_ctx *ctx, u32 slot);
 struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen);
 bool cio_conn_try_ref(struct cio_conn *conn);
 void cio_conn_put(struct cio_conn *conn);
-void cio_conn_put_atomic(struct cio_conn *conn);
+void cio_conn_put_async(struct cio_conn *conn);
 void cio_conn_free_orphans(struct cio_ctx *ctx);
 
 /* For one who holds a reference already. */

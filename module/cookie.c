@@ -76,13 +76,14 @@ static bool cookie_wanted(const struct cio_op *op, bool cancelled)
 
 	if (cio_word_state(word) == CIO_QUEUED)
 		return !cancelled;
-	return cio_word_state(word) == CIO_RUNNING &&
-	       !!(word & CIO_CANCEL) == cancelled;
+	if (cio_word_state(word) == CIO_RUNNING)
+		return !!(word & CIO_CANCEL) == cancelled;
+	return cio_word_state(word) == CIO_ENDING && cancelled;
 }
 
 /*
- * The id of a pending operation with this cookie, or 0: of one that runs with a
- * cancel asked for if @cancelled, else of another one.
+ * The id of a pending operation with this cookie, or 0: if @cancelled of one that
+ * runs with a cancel asked for or is ending, else of another one.
  */
 u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie, bool cancelled)
 {

@@ -95,7 +95,7 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup)
 	ctx->engine = &cio_engine_poll;
 	ctx->max_workers = setup->max_workers ?: CIO_WORKERS_DEFAULT;
 	ctx->timers.slack = setup->slack;
-	ctx->ops.limit = entries + CANCELIO_MAX_HELD;
+	atomic_set(&ctx->ops.limit, entries + CANCELIO_MAX_HELD);
 	ctx->time_offset =
 		timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
 	ret = cio_worker_spawn(ctx);
@@ -172,6 +172,8 @@ void cio_ctx_end(struct cio_ctx *ctx)
 	mutex_lock(&ctx->lock);
 	WRITE_ONCE(ctx->state, CIO_CTX_DEAD);
 	mutex_unlock(&ctx->lock);
+	/* For poll(2); a WAIT goes on until everything has ended. */
+	wake_up_poll(&ctx->completion_wait, EPOLLHUP);
 	ctx_close_conns(ctx);
 	/* DEAD before the look at the count: pairs with cio_ctx_conn_freed(). */
 	smp_mb();

@@ -31,11 +31,12 @@ static struct timerqueue_node *timers_first(struct cio_timers *timers,
 	return first;
 }
 
-static void timers_program(struct cio_timers *timers, ktime_t expires)
+static void timers_program(struct cio_timers *timers, ktime_t expires,
+			   u32 slack)
 {
 	lockdep_assert_held(&timers->lock);
 	timers->next = expires;
-	hrtimer_start_range_ns(&timers->hrtimer, expires, timers->slack,
+	hrtimer_start_range_ns(&timers->hrtimer, expires, slack,
 			       HRTIMER_MODE_ABS);
 }
 
@@ -58,7 +59,7 @@ void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
 	node->expires = expires;
 	timerqueue_add(&timers->queues[kind], node);
 	if (expires < timers->next)
-		timers_program(timers, expires);
+		timers_program(timers, expires, timers->slack);
 out:
 	spin_unlock_irqrestore(&timers->lock, flags);
 }
@@ -104,9 +105,9 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 	if (!node)
 		timers->next = KTIME_MAX;
 	else if (node->expires <= now)
-		timers_program(timers, ktime_add(ktime_get(), TIMER_PAUSE));
+		timers_program(timers, ktime_add(ktime_get(), TIMER_PAUSE), 0);
 	else
-		timers_program(timers, node->expires);
+		timers_program(timers, node->expires, timers->slack);
 	spin_unlock_irqrestore(&timers->lock, flags);
 	timers->actions->flush(timers);
 	return HRTIMER_NORESTART;

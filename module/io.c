@@ -73,17 +73,27 @@ static bool io_is_broken(const struct cio_conn *conn)
 }
 
 /*
- * A stream's failure concerns both sides, but the socket tells it only once, to
- * whoever asks first: keep it (C33).  ECONNREFUSED is none, for the socket can
- * be connected again, and EPIPE only where the socket itself holds it: a write
- * also gets it after the program's own shutdown(2).
+ * A broken stream's failure concerns both sides, but the socket tells it only
+ * once, to whoever asks first: keep it (C33).  Not what the attempt itself was
+ * refused for, nor ECONNREFUSED, after which the socket can be connected again.
  */
 static int io_keep_error(struct cio_conn *conn, int error)
 {
-	if (conn->is_stream && io_is_broken(conn) &&
-	    (error == -ECONNRESET || error == -ETIMEDOUT || error == -EPIPE ||
-	     error == -EHOSTUNREACH || error == -ENETUNREACH))
+	if (!conn->is_stream || !io_is_broken(conn))
+		return error;
+	switch (error) {
+	case -EAGAIN:
+	case -ECONNREFUSED:
+	case -EFAULT:
+	case -EINVAL:
+	case -ENOBUFS:
+	case -ENOMEM:
+	case -ENOTCONN:
+	case -EOPNOTSUPP:
+		break;
+	default:
 		WRITE_ONCE(conn->error, error);
+	}
 	return error;
 }
 
@@ -161,6 +171,7 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	msg.msg_flags = op->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 	io_keep_socket_error(conn);
 	ret = sock_sendmsg(conn->sock, &msg);
+	/* A write gets EPIPE also after the program's own shutdown(2). */
 	if (ret == -EPIPE && conn->is_stream)
 		return READ_ONCE(conn->error) ?: -EPIPE;
 	if (ret < 0)
@@ -184,6 +195,9 @@ static int io_wait_ready(struct cio_conn *conn, struct cio_op *op)
  */
 int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 {
+	/* TCP_ULP has put another socket behind the file. */
+	if (unlikely(sock_from_file(conn->file) != conn->sock))
+		return -ENOTSOCK;
 	switch (op->opcode) {
 	case CANCELIO_OP_RECV:
 		return io_recv(conn, op);

@@ -41,7 +41,8 @@ static int ops_grow(struct cio_ops *ops)
 	int ret;
 
 	lockdep_assert_held(&ops->grow);
-	if (first >= ops->limit)
+	if (first >= (u32)atomic_read(&ops->limit) ||
+	    first + OPS_PER_CHUNK > CIO_SLOT_MASK)
 		return -EAGAIN;
 	chunk = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!chunk)

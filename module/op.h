@@ -134,7 +134,8 @@ struct cio_op {
 
 /**
  * struct cio_ops - the operations of a context
- * @limit: the most operations; constant from SETUP on
+ * @limit: the most operations: set by SETUP, and one more for each side, which
+ *	may keep one to itself
  * @chunks: a page of operations each, by number; freed with the context only
  * @nr_chunks: how many; @grow
  * @grow: taken to add a chunk
@@ -142,7 +143,7 @@ struct cio_op {
  * @lock: taken to remove from @free (a list without a lock has one remover)
  */
 struct cio_ops {
-	u32 limit;
+	atomic_t limit;
 	struct xarray chunks;
 	u32 nr_chunks;
 	struct mutex grow;	/* nr_chunks */

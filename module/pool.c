@@ -112,20 +112,6 @@ void cio_pool_busy(struct cio_pool *pool, struct cio_runner *runner)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/*
- * A runner goes away without looking for work: if it was woken for some, it
- * would take the wake-up with it.
- */
-void cio_pool_pass_on(struct cio_pool *pool)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&pool->lock, flags);
-	if (!list_empty(&pool->ready[CIO_POOL_ANY]))
-		pool_wake_for(pool, CIO_POOL_ANY);
-	spin_unlock_irqrestore(&pool->lock, flags);
-}
-
 /* From any context; at least one worker lives as long as there is a conn. */
 void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn)
 {

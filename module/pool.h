@@ -44,8 +44,7 @@ struct cio_runner {
  *
  * No ready side is forgotten: a runner looks at @ready and joins @idle under
  * one lock, making a side ready takes one runner out of @idle and wakes it, and
- * a runner that goes away for another reason looks at @ready again and passes
- * on the wake-up that it may have taken (cio_pool_pass_on()).
+ * whoever was idle looks at @ready again, whatever woke it, before it goes.
  */
 struct cio_pool {
 	spinlock_t lock;	/* what follows */
@@ -65,7 +64,6 @@ struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
 bool cio_pool_idle(struct cio_pool *pool, struct cio_runner *runner,
 		   enum cio_pool_kind who);
 void cio_pool_busy(struct cio_pool *pool, struct cio_runner *runner);
-void cio_pool_pass_on(struct cio_pool *pool);
 void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn);
 void cio_pool_stop(struct cio_pool *pool);
 

@@ -213,7 +213,7 @@ int cio_ring_copy(struct cio_ring *ring, void __user *to, u32 min, u32 max)
 		mutex_lock(&ring->reap);
 		ret = ring_copy_piece(ring, out + done, done ? 0 : min, nr);
 		mutex_unlock(&ring->reap);
-		if (ret == -EFAULT && !fatal_signal_pending(current))
+		if (ret == -EFAULT && !signal_pending(current))
 			continue;
 		if (ret <= 0)
 			break;

@@ -180,6 +180,8 @@ static enum side_next side_attempt(struct cio_conn *conn,
 	do {
 		side->again = false;
 		spin_unlock_irq(&conn->lock);
+		/* The program's memory may hold us up: not those who wait. */
+		cio_kick_flush(conn->ctx, kick);
 		ret = side_try(conn, op);
 		spin_lock_irq(&conn->lock);
 		next = side_settle(conn, side, ret, kick);
@@ -286,6 +288,7 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 		  struct cio_kick *kick)
 {
 	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_ctx *ctx = conn->ctx;
 	enum side_next next = SIDE_ENDED;
 	struct cio_op *op;
 
@@ -309,7 +312,8 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 			next = side_attempt(conn, side, budget, kick);
 	}
 	spin_unlock_irq(&conn->lock);
-	cio_conn_put(conn);
+	cio_conn_put_async(conn);
+	cio_ctx_wake_ends(ctx);
 }
 
 /* A thread that was handed the side does not run it: somebody else will. */
@@ -548,7 +552,7 @@ static int side_expire_op(struct cio_op *op)
 	cio_end_op(conn, side, op, &out, &kick);
 	side_make_ready(conn, side);
 	spin_unlock_irqrestore(&conn->lock, flags);
-	cio_conn_put_atomic(conn);
+	cio_conn_put_async(conn);
 	return 1;
 }
 
@@ -566,7 +570,7 @@ static int side_expire(struct cio_side *side)
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side->deadline);
 	spin_unlock_irqrestore(&conn->lock, flags);
-	cio_conn_put_atomic(conn);
+	cio_conn_put_async(conn);
 	return ended;
 }
 

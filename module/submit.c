@@ -10,8 +10,6 @@
 
 #define OP_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT | \
 		  CANCELIO_OP_NOWAIT | CANCELIO_OP_WORKER | CANCELIO_OP_HOLD)
-/* Operations submitted before those who wait for completions are woken. */
-#define FLUSH_EVERY 32
 #define DEADLINE_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT)
 
 u32 cio_submit_op_flags(void)
@@ -185,9 +183,6 @@ int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
 		ret = batch_one(ctx, &batch, ops + (size_t)i * submit->op_size,
 				submit->op_size, submit->ids ? ids + i : NULL);
 		cond_resched();
-		/* Who waits for these does not wait for all. */
-		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
-			cio_kick_flush(ctx, &batch.kick);
 	}
 	cio_ring_unreserve(&ctx->ring, batch.reserved);
 	if (batch.conn)

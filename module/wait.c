@@ -209,8 +209,8 @@ static int wait_verdict(struct cio_ctx *ctx, u32 min, ktime_t time)
 }
 
 /*
- * Run what is ready and sleep, by turns, until @min completions are there.
- * What was made ready for this thread and not run goes on to another one.
+ * Run what is ready and sleep, by turns, until @min completions are there.  What
+ * this thread was woken for is run before it returns for any reason.
  */
 static int wait_for_completions(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
@@ -246,7 +246,6 @@ static int wait_for_completions(struct cio_ctx *ctx, u32 min, ktime_t time)
 	}
 	__set_current_state(TASK_RUNNING);
 	remove_wait_queue(&ctx->completion_wait, &wait.entry);
-	cio_pool_pass_on(&ctx->pool);
 	return ret;
 }
 

@@ -198,6 +198,27 @@ TEST_F(ring, C70_wait_copies_nothing_once_the_ring_is_mapped)
 	EXPECT_EQ(0, cio_wait(self->fd, 0, NULL, 0, 0));
 }
 
+/* Held operations need no entry; what bounds them is documented. */
+TEST_F(ring, C8_held_operations_have_a_limit)
+{
+	static struct cancelio_op ops[CANCELIO_MAX_BATCH];
+	int taken, total = 0, refused = 0, i;
+	char byte;
+
+	for (i = 0; i < CANCELIO_MAX_BATCH; i++)
+		ops[i] = with_flags(op_recv(self->conn, &byte, 1), CANCELIO_OP_HOLD);
+	do {
+		taken = cio_submit(self->fd, ops, CANCELIO_MAX_BATCH, NULL, &refused);
+		total += taken > 0 ? taken : 0;
+	} while (taken == CANCELIO_MAX_BATCH);
+	EXPECT_EQ(-EAGAIN, taken < 0 ? taken : refused);
+	EXPECT_LE(CANCELIO_MAX_HELD, total);
+	EXPECT_GT(CANCELIO_MAX_HELD + 200, total);
+	/* Their results are held as well. */
+	EXPECT_EQ(total, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+	EXPECT_EQ(-EAGAIN, cio_submit(self->fd, ops, 1, NULL, NULL));
+}
+
 TEST_F(ring, C53_wrong_head_spoils_only_the_programs_own_view)
 {
 	struct cancelio_ring *ring = cio_map(self->fd, SMALL);

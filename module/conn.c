@@ -165,11 +165,15 @@ struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen)
  */
 static void conn_close_by_worker(struct file *file)
 {
+	/* A thread's own stays as long as it runs. */
+	spinlock_t *siglock =
+		&rcu_dereference_protected(current->sighand, true)->siglock;
+
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
 	__fput_sync(file);
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(siglock);
 	recalc_sigpending();
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(siglock);
 }
 
 /*

@@ -172,6 +172,7 @@ static int side_try(struct cio_conn *conn, struct cio_op *op)
 static enum side_next side_attempt(struct cio_conn *conn,
 				   struct cio_side *side, int *budget,
 				   struct cio_kick *kick)
+	__must_hold(&conn->lock)
 {
 	struct cio_op *op = side->running;
 	enum side_next next;

@@ -11,6 +11,11 @@ lint:
 	@vm/setup base lint
 	@vm/lint
 
+## model          the model of an operation's life, checked by spin, and with faults in it
+model:
+	@vm/setup model
+	@model/check
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -20,4 +25,4 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm lint docs kernels
+.PHONY: vm lint model docs kernels

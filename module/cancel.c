@@ -87,6 +87,17 @@ static int cancel_by_id(struct cio_ctx *ctx, u64 id)
 	return ret ?: -ENOENT;
 }
 
+/* What ends otherwise at this instant is not left behind either. */
+static int cancel_wait_ending(struct cio_conn *conn, struct cio_side *side)
+{
+	u64 id;
+
+	while ((id = cio_side_ending(conn, side)))
+		if (cancel_wait_gone(conn->ctx, id))
+			return -EINTR;
+	return 0;
+}
+
 static int cancel_conn(struct cio_conn *conn, u32 sides,
 		       struct cio_cancel_req *req)
 {
@@ -99,6 +110,8 @@ static int cancel_conn(struct cio_conn *conn, u32 sides,
 		if (ret < 0)
 			return ret;
 		ended += ret;
+		if (cancel_wait_ending(conn, &conn->sides[i]))
+			return -EINTR;
 	}
 	return ended;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
-#include "engine.h"
 #include "side.h"
+#include "watch.h"
 
 #include <linux/file.h>
 #include <linux/sched/signal.h>
@@ -68,7 +68,7 @@ static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
 	if (ret)
 		return ret == -EBUSY ? -EMFILE : ret;
 	conn->id = ++ctx->conn_seq << CIO_SLOT_BITS | slot;
-	ret = ctx->engine->attach(conn);
+	ret = cio_watch_start(conn);
 	if (ret) {
 		xa_erase(&ctx->conns, slot);
 		return ret;
@@ -181,7 +181,7 @@ static void conn_close_by_worker(struct file *file)
  *
  *  1. It is not in the table: close took it out before it dropped the table's
  *     reference.
- *  2. The socket reports no event to it: close has stopped the engine.
+ *  2. The socket reports no event to it: close has stopped the watch.
  *  3. No operation is on it: each queued one has a reference, and a running
  *     one's runner has.
  *  4. A timer of a side may still be queued.  It is removed here, under the
@@ -271,7 +271,7 @@ bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
 	if (!mine)
 		return false;
 	cio_side_close(conn);
-	ctx->engine->detach(conn);
+	cio_watch_stop(conn);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/net.h>
 
 struct cio_cancel_note;
+struct cio_sleeper;
 
 enum cio_side_index {
 	CIO_READ,
@@ -20,15 +21,16 @@ enum cio_side_index {
  * @index: which of the two; constant
  * @queue: its pending operations, first in, first out
  * @running: the first of @queue while a runner tries it, else NULL
- * @again: an event came while @running was tried: try once more before waiting
- * @is_ready: on the pool's ready list, or handed to a cio_call; holds a
- *	reference to the conn
+ * @again: an event came since the last attempt began: try once more before waiting
+ * @is_ready: on the pool's ready list, or handed to a cio_call, or served by a
+ *	thread of the thread engine; holds a reference to the conn
  * @ready: in the pool's ready list
  * @spare: an operation's memory kept for the next submission; no lock (xchg)
- * @cancels: who waits for the cancel of @running
+ * @cancels: who waits for the cancel of @running, or of @sleeper's operation
+ * @sleeper: the thread that sleeps for a BLOCKED operation, or NULL
  * @deadline: host time, KTIME_MAX for none
- * @timer: in the timers whenever operations are QUEUED and there is a
- *	@deadline, set to it or earlier
+ * @timer: in the timers whenever operations are QUEUED or BLOCKED and there is
+ *	a @deadline, set to it or earlier
  */
 struct cio_side {
 	struct list_head queue;
@@ -39,6 +41,7 @@ struct cio_side {
 	struct list_head ready;
 	struct cio_op *spare;
 	struct cio_cancel_note *cancels;
+	struct cio_sleeper *sleeper;
 	ktime_t deadline;
 	struct timerqueue_node timer;
 };
@@ -54,7 +57,7 @@ struct cio_side {
  * @ctx: stays while there is a conn
  * @file: the socket's file, a reference; constant
  * @sock: its socket when it was attached, a reference to its inode; constant
- * @wait: the poll engine's entry in the socket's wait queue
+ * @wait: the entry in the socket's wait queue
  * @id: its name for the program; constant
  * @error: a fatal error of the socket, -errno, kept for both sides (C33)
  * @sides: read and write

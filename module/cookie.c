@@ -74,7 +74,8 @@ static bool cookie_wanted(const struct cio_op *op, bool cancelled)
 {
 	u64 word = cio_op_word(op);
 
-	if (cio_word_state(word) == CIO_QUEUED)
+	if (cio_word_state(word) == CIO_QUEUED ||
+	    cio_word_state(word) == CIO_BLOCKED)
 		return !cancelled;
 	if (cio_word_state(word) == CIO_RUNNING)
 		return !!(word & CIO_CANCEL) == cancelled;

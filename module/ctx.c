@@ -75,7 +75,7 @@ static int setup_check(const struct cancelio_setup *setup)
 	    setup->max_workers > CIO_WORKERS_MAX || setup->slack > MAX_SLACK ||
 	    setup->engine > CANCELIO_ENGINE_THREAD)
 		return -EINVAL;
-	return setup->engine == CANCELIO_ENGINE_POLL ? 0 : -EOPNOTSUPP;
+	return 0;
 }
 
 /* What is taken here is freed with the context, also after a failure. */
@@ -92,8 +92,9 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup)
 		cio_ring_free(&ctx->ring);
 		return -ENOMEM;
 	}
-	ctx->engine = &cio_engine_poll;
-	ctx->max_workers = setup->max_workers ?: CIO_WORKERS_DEFAULT;
+	ctx->engine = setup->engine == CANCELIO_ENGINE_THREAD ?
+		&cio_engine_thread : &cio_engine_poll;
+	ctx->max_workers = setup->max_workers ?: ctx->engine->workers;
 	ctx->timers.slack = setup->slack;
 	atomic_set(&ctx->ops.limit, entries + CANCELIO_MAX_HELD);
 	ctx->time_offset =

@@ -136,7 +136,7 @@ void cio_cancel_req_put(struct cio_cancel_req *req)
 		kfree(req);
 }
 
-/* Leave a note at the running operation; conn's lock. */
+/* Leave a note at the running operation, or the one slept for; conn's lock. */
 int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
 {
 	struct cio_cancel_note *note;
@@ -154,11 +154,12 @@ int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
 	atomic_inc(&req->pending);
 	note->next = side->cancels;
 	side->cancels = note;
-	atomic64_or(CIO_CANCEL, &side->running->word);
+	if (side->running)
+		atomic64_or(CIO_CANCEL, &side->running->word);
 	return 0;
 }
 
-/* The running operation ended: tell the calls; one of them ended it. */
+/* Its operation ended: tell the calls; one of them ended it. */
 void cio_cancel_notes_settle(struct cio_side *side, bool canceled,
 			     struct cio_kick *kick)
 {

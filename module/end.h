@@ -32,6 +32,26 @@ struct cio_outcome {
 };
 
 /**
+ * struct cio_sleeper - a thread asleep for a BLOCKED operation, on its stack
+ * @task: the thread; it sleeps interruptibly
+ * @op: the operation
+ * @event: something happened on the socket, to be tried
+ * @interrupted: somebody has won @op and sent SIGHUP; @out says why it ends
+ * @out: valid once @interrupted
+ *
+ * Protected by the conn's lock.  The signal is sent under it, and only while the
+ * side names this sleeper: so that none arrives after the operation's end, to
+ * hit the thread's next one.
+ */
+struct cio_sleeper {
+	struct task_struct *task;
+	struct cio_op *op;
+	bool event;
+	bool interrupted;
+	struct cio_outcome out;
+};
+
+/**
  * struct cio_cancel_req - one cancel call, on its way to running operations
  * @refs: one of the call, one of each note
  * @pending: operations that have not ended yet

@@ -3,10 +3,10 @@
  * /dev/cancelio: the device, and its ioctls by table.
  *
  * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
- * (deadline.c), ready sides and runners (pool.c), and connections (conn.c).  An
- * engine watches the connections' sockets (engine_poll.c).  A side (side.c)
- * starts, runs and ends its operations; submit.c, wait.c, cancel.c and the
- * workers (worker.c) are its callers.  Calls go down this list, never up.
+ * (deadline.c), ready sides and runners (pool.c), and connections (conn.c), whose
+ * sockets are watched (watch.c).  A side (side.c) starts, runs and ends its
+ * operations; submit.c, wait.c, cancel.c and the workers (worker.c), which do what
+ * the engine says (engine_poll.c, engine_thread.c), are its callers.
  */
 #include "cancel.h"
 #include "conn.h"
@@ -187,7 +187,8 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 	arg->info = (struct cancelio_info){
 		.size = arg->info.size,
 		.abi = CANCELIO_ABI,
-		.engines = BIT(CANCELIO_ENGINE_POLL),
+		.engines = BIT(CANCELIO_ENGINE_POLL) |
+			   BIT(CANCELIO_ENGINE_THREAD),
 		.ops = BIT(CANCELIO_OP_RECV) | BIT(CANCELIO_OP_SEND) |
 		       BIT(CANCELIO_OP_WAIT_READY),
 		.ioctls = ioctls,

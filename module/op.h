@@ -25,6 +25,8 @@ struct cio_conn;
  * @CIO_ENDING: won by somebody who will publish its completion
  * @CIO_HELD: ended; its result waits in it for WAIT_OP
  * @CIO_TAKING: won by a WAIT_OP, which hands out the result
+ * @CIO_BLOCKED: as QUEUED, and a thread sleeps for it: whoever wins it says why
+ *	it ends and interrupts the thread, which ends it (thread engine)
  *
  * NEW -> RUNNING            a submitter tries it at once      (conn's lock)
  * NEW -> QUEUED             it waits behind others            (conn's lock)
@@ -34,12 +36,16 @@ struct cio_conn;
  * RUNNING -> ENDING         its runner ends it                (conn's lock)
  * QUEUED -> ENDING          deadline (timer queue's lock), cancel, detach or
  *                           moved deadline (conn's lock)      (cas)
+ * QUEUED -> BLOCKED         its thread goes to sleep          (conn's lock, cas)
+ * BLOCKED -> QUEUED         its thread is awake again         (conn's lock, cas)
+ * BLOCKED -> ENDING         as from QUEUED                    (cas)
  * ENDING -> FREE or HELD    its completion is published       (conn's lock)
  * HELD -> TAKING            WAIT_OP takes the result          (cas)
  * TAKING -> FREE or HELD    it could be handed out, or not
  *
- * Out of QUEUED there are three doors, and the compare-and-swap lets exactly
- * one contender through one of them.  The losers do not touch the operation.
+ * Out of QUEUED and BLOCKED there are several doors, and the compare-and-swap
+ * lets exactly one contender through one of them.  The losers do not touch the
+ * operation.
  */
 enum cio_op_state {
 	CIO_FREE	= 0,
@@ -49,6 +55,7 @@ enum cio_op_state {
 	CIO_ENDING	= 4,
 	CIO_HELD	= 5,
 	CIO_TAKING	= 6,
+	CIO_BLOCKED	= 7,
 };
 
 #define CIO_STATE_MASK		0x07ULL
@@ -188,8 +195,8 @@ static inline bool cio_word_pending(u64 word)
 {
 	enum cio_op_state state = cio_word_state(word);
 
-	return state == CIO_QUEUED || state == CIO_RUNNING ||
-	       state == CIO_ENDING;
+	return state == CIO_QUEUED || state == CIO_BLOCKED ||
+	       state == CIO_RUNNING || state == CIO_ENDING;
 }
 
 /*
@@ -231,6 +238,21 @@ static inline bool cio_op_take(struct cio_op *op, enum cio_op_state from,
 			       enum cio_op_state to)
 {
 	return cio_op_win(op, cio_word_gen(cio_op_word(op)), from, to);
+}
+
+/*
+ * Win an operation that waits, whether a thread sleeps for it or not.  One may
+ * become the other meanwhile: it is not lost for that.
+ */
+static inline bool cio_op_take_waiting(struct cio_op *op)
+{
+	enum cio_op_state state;
+
+	while ((state = cio_word_state(cio_op_word(op))) == CIO_QUEUED ||
+	       state == CIO_BLOCKED)
+		if (cio_op_take(op, state, CIO_ENDING))
+			return true;
+	return false;
 }
 
 #endif /* CIO_OP_H */

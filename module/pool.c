@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "pool.h"
 
+/* Idle workers that are kept; more of them end. */
+#define SPARE_WORKERS 8
+
 void cio_pool_init(struct cio_pool *pool)
 {
 	int i;
@@ -112,14 +115,39 @@ void cio_pool_busy(struct cio_pool *pool, struct cio_runner *runner)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/* From any context; at least one worker lives as long as there is a conn. */
+/*
+ * Whether a worker more than are worth keeping would be idle.  There is nothing
+ * to do for it: what it may have been woken for, somebody else has done.
+ */
+bool cio_pool_has_spare(struct cio_pool *pool)
+{
+	struct list_head *idle;
+	int nr = 0;
+
+	lockdep_assert_held(&pool->lock);
+	if (pool_peek(pool, CIO_POOL_WORKER) || !llist_empty(&pool->orphans))
+		return false;
+	list_for_each(idle, &pool->idle[CIO_POOL_WORKER])
+		if (++nr == SPARE_WORKERS)
+			return true;
+	return false;
+}
+
+/*
+ * From any context; at least one worker lives as long as there is a conn.  Where
+ * none is idle, one that sleeps for an operation does it: whoever is awake does
+ * not mind to be woken.
+ */
 void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn)
 {
+	struct cio_runner *worker;
 	unsigned long flags;
 
 	llist_add(conn, &pool->orphans);
 	spin_lock_irqsave(&pool->lock, flags);
-	pool_wake(pool, CIO_POOL_WORKER);
+	if (!pool_wake(pool, CIO_POOL_WORKER))
+		list_for_each_entry(worker, &pool->workers, all)
+			wake_up_process(worker->task);
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 

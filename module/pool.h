@@ -22,10 +22,12 @@ enum cio_pool_kind {
 /**
  * struct cio_runner - a thread that can run ready sides, on its stack
  * @node: in the pool's list of idle runners; empty while it is not idle
+ * @all: in the pool's list of all workers, if it is one
  * @task: the thread
  */
 struct cio_runner {
 	struct list_head node;
+	struct list_head all;
 	struct task_struct *task;
 };
 
@@ -36,7 +38,7 @@ struct cio_runner {
  * @ready: ready sides, first in, first out, by who may run them; each holds a
  *	reference to its conn
  * @idle: idle runners, the one that slept last first
- * @workers: all worker threads
+ * @workers: all worker threads, as runners
  * @nr_workers: worker threads that live or are being made
  * @stop: the workers are to end: there is no conn and never will be
  * @orphans: conns whose last reference went where a file cannot be closed; a
@@ -64,6 +66,7 @@ struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
 bool cio_pool_idle(struct cio_pool *pool, struct cio_runner *runner,
 		   enum cio_pool_kind who);
 void cio_pool_busy(struct cio_pool *pool, struct cio_runner *runner);
+bool cio_pool_has_spare(struct cio_pool *pool);
 void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn);
 void cio_pool_stop(struct cio_pool *pool);
 

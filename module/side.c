@@ -15,6 +15,10 @@
  * cio_kick and woken afterwards.  A waiting thread is woken under the conn's
  * lock by wake_up_process(), which takes the scheduler's locks only.
  *
+ * On the thread engine a thread that has a side sleeps where its first operation
+ * would wait, for that one (BLOCKED).  Who wins such an operation does not end it,
+ * but says why it ends and interrupts the thread.
+ *
  * A side is idle, or one runner has it (@running).  A runner holds no lock while
  * it tries the socket.  What happens meanwhile is left for it to find when it
  * takes the lock again: an event (@again), a cancel (CIO_CANCEL in the word), a
@@ -24,6 +28,7 @@
 #include "side.h"
 
 #include "cookie.h"
+#include "engine.h"
 #include "io.h"
 
 #include <linux/sched/signal.h>
@@ -40,6 +45,18 @@ static struct cio_op *side_first_queued(struct cio_side *side)
 		if (cio_word_state(cio_op_word(op)) == CIO_QUEUED)
 			return op;
 	return NULL;
+}
+
+static bool side_has_threads(const struct cio_conn *conn)
+{
+	return conn->ctx->engine->threads;
+}
+
+/* For a worker only: because it was asked for, or to be slept for. */
+static bool side_wants_worker(const struct cio_conn *conn,
+			      const struct cio_op *op)
+{
+	return side_has_threads(conn) || (op->flags & CANCELIO_OP_WORKER);
 }
 
 /*
@@ -59,7 +76,7 @@ static void side_make_ready(struct cio_conn *conn, struct cio_side *side)
 		return;
 	side->is_ready = true;
 	cio_conn_ref(conn);
-	worker = op->flags & CANCELIO_OP_WORKER;
+	worker = side_wants_worker(conn, op);
 	if (op->call && !worker) {
 		WRITE_ONCE(op->call->turn, true);
 		wake_up_process(op->call->task);
@@ -99,6 +116,26 @@ static void side_queue(struct cio_conn *conn, struct cio_side *side,
 			 op->deadline);
 	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,
 			 side->deadline);
+}
+
+/*
+ * The caller has won the operation (ENDING): end it, or where a thread sleeps for
+ * it have that thread end it.
+ */
+static void side_end_won(struct cio_conn *conn, struct cio_side *side,
+			 struct cio_op *op, const struct cio_outcome *out,
+			 struct cio_kick *kick)
+{
+	struct cio_sleeper *sleeper = side->sleeper;
+
+	lockdep_assert_held(&conn->lock);
+	if (!sleeper || sleeper->op != op) {
+		cio_end_op(conn, side, op, out, kick);
+		return;
+	}
+	sleeper->out = *out;
+	WRITE_ONCE(sleeper->interrupted, true);
+	send_sig(SIGHUP, sleeper->task, 1);
 }
 
 /* End the operation that runs. */
@@ -259,7 +296,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		cio_op_set_state(op, CIO_RUNNING);
 		side_set_running(side, op);
 		next = side_attempt(conn, side, &budget, kick);
-		if (next == SIDE_ENDED)
+		if (next == SIDE_ENDED || side_has_threads(conn))
 			side_make_ready(conn, side);
 	} else {
 		list_add_tail(&op->queue, &side->queue);
@@ -273,33 +310,31 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 }
 
 /* An operation for a worker, or one whose own thread waits, is left to that. */
-static bool side_may_run(const struct cio_op *op, enum cio_pool_kind who)
+static bool side_may_run(const struct cio_conn *conn, const struct cio_op *op,
+			 enum cio_pool_kind who)
 {
-	if (op->flags & CANCELIO_OP_WORKER)
+	if (side_wants_worker(conn, op))
 		return who == CIO_POOL_WORKER;
 	return !op->call || op->call->task == current;
 }
 
 /*
- * Run a ready side, and give back the reference that came with it.  An
- * operation that left the queue meanwhile is passed over, and one that expired
- * in the queue is not started (golang/go#38769, its second half).
+ * Run the operations of a side until one waits.  An operation that left the queue
+ * meanwhile is passed over, and one that expired in the queue is not started
+ * (golang/go#38769, its second half).
  */
-void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
-		  struct cio_kick *kick)
+static void side_run(struct cio_conn *conn, struct cio_side *side,
+		     enum cio_pool_kind who, int *budget, struct cio_kick *kick)
+	__must_hold(&conn->lock)
 {
-	struct cio_conn *conn = cio_side_conn(side);
-	struct cio_ctx *ctx = conn->ctx;
 	enum side_next next = SIDE_ENDED;
 	struct cio_op *op;
 
-	spin_lock_irq(&conn->lock);
-	side->is_ready = false;
 	while (next == SIDE_ENDED && !side->running &&
 	       (op = side_first_queued(side))) {
 		struct cio_outcome out = { .now = ktime_get() };
 
-		if (*budget <= 0 || !side_may_run(op, who)) {
+		if (*budget <= 0 || !side_may_run(conn, op, who)) {
 			side_make_ready(conn, side);
 			break;
 		}
@@ -312,9 +347,112 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 		else
 			next = side_attempt(conn, side, budget, kick);
 	}
+}
+
+/* Run a ready side, and give back the reference that came with it. */
+void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
+		  struct cio_kick *kick)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_ctx *ctx = conn->ctx;
+
+	spin_lock_irq(&conn->lock);
+	side->is_ready = false;
+	side_run(conn, side, who, budget, kick);
 	spin_unlock_irq(&conn->lock);
 	cio_conn_put_async(conn);
 	cio_ctx_wake_ends(ctx);
+}
+
+/*
+ * Thread engine: the same for a thread that keeps the side, and with it the
+ * reference, until cio_side_block() takes both.
+ */
+void cio_side_run_kept(struct cio_side *side, int *budget,
+		       struct cio_kick *kick)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+
+	spin_lock_irq(&conn->lock);
+	side_run(conn, side, CIO_POOL_WORKER, budget, kick);
+	spin_unlock_irq(&conn->lock);
+}
+
+/*
+ * The thread that has the side is to sleep for its first operation.  False when
+ * there is none, or another runner's: then it does not have the side any more.
+ * An event since the last attempt began is handed on with the operation.
+ */
+bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_ctx *ctx = conn->ctx;
+	struct cio_op *op = NULL;
+
+	spin_lock_irq(&conn->lock);
+	while (!side->running && (op = side_first_queued(side)))
+		if (cio_op_take(op, CIO_QUEUED, CIO_BLOCKED))
+			break;
+	if (op) {
+		sleeper->op = op;
+		sleeper->event = side->again;
+		sleeper->interrupted = false;
+		side->sleeper = sleeper;
+	} else {
+		side->is_ready = false;
+		side_make_ready(conn, side);
+	}
+	spin_unlock_irq(&conn->lock);
+	if (op)
+		return true;
+	cio_conn_put_async(conn);
+	cio_ctx_wake_ends(ctx);
+	return false;
+}
+
+/* Its thread ends the operation, with the outcome that the winner left. */
+static void side_end_interrupted(struct cio_conn *conn, struct cio_side *side,
+				 struct cio_sleeper *sleeper,
+				 struct cio_kick *kick)
+{
+	struct cio_outcome *out = &sleeper->out;
+	ktime_t now = ktime_get();
+
+	if (out->reason == CANCELIO_DEADLINE)
+		out->late += now - out->now;
+	out->now = now;
+	cio_end_op(conn, side, sleeper->op, out, kick);
+	cio_cancel_notes_settle(side, out->reason == CANCELIO_CANCELED, kick);
+	kick->ended = true;
+}
+
+/*
+ * The thread is awake: its operation has been won by somebody, and ends here; or
+ * there is an event, and it is queued again, to be tried.  False when neither is
+ * so: the signal meant nothing, or the winner is still on its way with the outcome.
+ *
+ * Signals are drained before the side forgets the sleeper, and none is sent
+ * afterwards: the thread's next operation begins without (Plan 9's late note).
+ */
+bool cio_side_unblock(struct cio_side *side, struct cio_kick *kick)
+{
+	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_sleeper *sleeper;
+	bool awake;
+
+	spin_lock_irq(&conn->lock);
+	sleeper = side->sleeper;
+	flush_signals(current);
+	awake = sleeper->interrupted ||
+		(sleeper->event &&
+		 cio_op_take(sleeper->op, CIO_BLOCKED, CIO_QUEUED));
+	sleeper->event = false;
+	if (awake)
+		side->sleeper = NULL;
+	if (awake && sleeper->interrupted)
+		side_end_interrupted(conn, side, sleeper, kick);
+	spin_unlock_irq(&conn->lock);
+	return awake;
 }
 
 /* A thread that was handed the side does not run it: somebody else will. */
@@ -327,6 +465,12 @@ void cio_side_pass_on(struct cio_side *side)
 	side_make_ready(conn, side);
 	spin_unlock_irq(&conn->lock);
 	cio_conn_put(conn);
+}
+
+static void side_wake_sleeper(struct cio_sleeper *sleeper)
+{
+	WRITE_ONCE(sleeper->event, true);
+	wake_up_process(sleeper->task);
 }
 
 /* Something happened on the socket; called under its wait queue's lock. */
@@ -347,7 +491,9 @@ void cio_side_event(struct cio_conn *conn, __poll_t events)
 		/* A wake-up without a key may mean anything. */
 		if (events && !(events & wakes[i]))
 			continue;
-		if (side->running)
+		if (side->sleeper)
+			side_wake_sleeper(side->sleeper);
+		else if (side->running || side_has_threads(conn))
 			side->again = true;
 		else
 			side_make_ready(conn, side);
@@ -356,11 +502,11 @@ void cio_side_event(struct cio_conn *conn, __poll_t events)
 }
 
 /*
- * End QUEUED operations of a side, at most SWEEP: those that the verdict ends
- * now, or with @canceled all.  Returns how many; fewer than SWEEP: no more left.
+ * End waiting operations of a side that the verdict ends now, at most SWEEP.
+ * Returns how many; fewer than SWEEP: no more left.
  */
 static int side_sweep(struct cio_conn *conn, struct cio_side *side,
-		      bool canceled, struct cio_kick *kick)
+		      struct cio_kick *kick)
 {
 	ktime_t now = ktime_get();
 	struct cio_op *op, *next;
@@ -368,20 +514,15 @@ static int side_sweep(struct cio_conn *conn, struct cio_side *side,
 
 	lockdep_assert_held(&conn->lock);
 	/* Moved later: do not look at each of what may be a long queue. */
-	if (!canceled && !conn->closed && side->deadline > now)
+	if (!conn->closed && side->deadline > now)
 		goto out;
 	list_for_each_entry_safe(op, next, &side->queue, queue) {
 		struct cio_outcome out = { .now = now };
 
-		if (canceled) {
-			out.reason = CANCELIO_CANCELED;
-			out.error = -ECANCELED;
-		} else if (!cio_end_verdict(conn, side, op, &out)) {
+		if (!cio_end_verdict(conn, side, op, &out) ||
+		    !cio_op_take_waiting(op))
 			continue;
-		}
-		if (!cio_op_take(op, CIO_QUEUED, CIO_ENDING))
-			continue;
-		cio_end_op(conn, side, op, &out, kick);
+		side_end_won(conn, side, op, &out, kick);
 		if (++ended == SWEEP)
 			break;
 	}
@@ -389,6 +530,32 @@ out:
 	/* One that waited behind those that ended has not been tried yet. */
 	if (ended < SWEEP)
 		side_make_ready(conn, side);
+	return ended;
+}
+
+static const struct cio_outcome side_canceled = {
+	.reason = CANCELIO_CANCELED,
+	.error = -ECANCELED,
+};
+
+/* The same for a cancel, which ends all; not what a thread sleeps for. */
+static int side_sweep_canceled(struct cio_conn *conn, struct cio_side *side,
+			       struct cio_kick *kick)
+{
+	struct cio_outcome out = side_canceled;
+	struct cio_op *op, *next;
+	int ended = 0;
+
+	lockdep_assert_held(&conn->lock);
+	out.now = ktime_get();
+	list_for_each_entry_safe(op, next, &side->queue, queue) {
+		if (!cio_op_take(op, CIO_QUEUED, CIO_ENDING))
+			continue;
+		cio_end_op(conn, side, op, &out, kick);
+		if (++ended == SWEEP)
+			return ended;
+	}
+	side_make_ready(conn, side);
 	return ended;
 }
 
@@ -401,7 +568,7 @@ static void side_sweep_all(struct cio_conn *conn, struct cio_side *side)
 		struct cio_kick kick = {};
 
 		spin_lock_irq(&conn->lock);
-		ended = side_sweep(conn, side, false, &kick);
+		ended = side_sweep(conn, side, &kick);
 		spin_unlock_irq(&conn->lock);
 		cio_kick_flush(conn->ctx, &kick);
 		cond_resched();
@@ -449,15 +616,37 @@ int cio_side_set_deadlines(struct cio_conn *conn,
 }
 
 /*
- * Cancel one operation: returns 1 when it ended here, 0 when it runs and @req
- * will hear, -EALREADY when it is ending otherwise, -ENOENT when it is not
- * there, -EAGAIN when it runs and @req is NULL, -ENOMEM.
+ * Cancel what runs, or what a thread sleeps for: @req hears when it has ended.
+ * A thread's operation that somebody else has won ends all the same.
+ */
+static int side_cancel_held(struct cio_conn *conn, struct cio_side *side,
+			    struct cio_cancel_req *req, struct cio_kick *kick)
+{
+	struct cio_outcome out = side_canceled;
+	struct cio_op *op;
+	int ret;
+
+	lockdep_assert_held(&conn->lock);
+	ret = cio_cancel_note_add(side, req);
+	if (ret || !side->sleeper)
+		return ret;
+	op = side->sleeper->op;
+	out.now = ktime_get();
+	if (cio_op_take(op, CIO_BLOCKED, CIO_ENDING))
+		side_end_won(conn, side, op, &out, kick);
+	return 0;
+}
+
+/*
+ * Cancel one operation: returns 1 when it ended here, 0 when it is in the hands
+ * of a thread and @req will hear, -EALREADY when it is ending otherwise, -ENOENT
+ * when it is not there, -EAGAIN when it would be 0 and @req is NULL, -ENOMEM.
  */
 int cio_side_cancel_op(struct cio_conn *conn, struct cio_op *op, u64 gen,
 		       struct cio_cancel_req *req, struct cio_kick *kick)
 {
-	struct cio_outcome out = { .reason = CANCELIO_CANCELED,
-				   .error = -ECANCELED, .now = ktime_get() };
+	struct cio_outcome out = side_canceled;
+	enum cio_op_state state;
 	int ret = -ENOENT;
 	u64 word;
 
@@ -465,10 +654,11 @@ int cio_side_cancel_op(struct cio_conn *conn, struct cio_op *op, u64 gen,
 	word = cio_op_word(op);
 	if (cio_word_gen(word) != gen)
 		goto out;
-	if (cio_word_state(word) == CIO_RUNNING) {
-		struct cio_side *side = cio_op_side(conn, op);
-
-		ret = req ? cio_cancel_note_add(side, req) : -EAGAIN;
+	out.now = ktime_get();
+	state = cio_word_state(word);
+	if (state == CIO_RUNNING || state == CIO_BLOCKED) {
+		ret = req ? side_cancel_held(conn, cio_op_side(conn, op), req,
+					     kick) : -EAGAIN;
 	} else if (cio_op_win(op, gen, CIO_QUEUED, CIO_ENDING)) {
 		struct cio_side *side = cio_op_side(conn, op);
 
@@ -497,15 +687,32 @@ int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
 		struct cio_kick kick = {};
 
 		spin_lock_irq(&conn->lock);
-		ended = side_sweep(conn, side, true, &kick);
-		if (ended < SWEEP && side->running)
-			ret = cio_cancel_note_add(side, req);
+		ended = side_sweep_canceled(conn, side, &kick);
+		if (ended < SWEEP && (side->running || side->sleeper))
+			ret = side_cancel_held(conn, side, req, &kick);
 		spin_unlock_irq(&conn->lock);
 		cio_kick_flush(conn->ctx, &kick);
 		cond_resched();
 		sum += ended;
 	} while (ended == SWEEP && !fatal_signal_pending(current));
 	return ret ?: sum;
+}
+
+/* The id of an operation that somebody is just ending, or 0. */
+u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
+{
+	struct cio_op *op;
+	u64 id = 0;
+
+	spin_lock_irq(&conn->lock);
+	list_for_each_entry(op, &side->queue, queue) {
+		if (cio_word_state(cio_op_word(op)) == CIO_ENDING) {
+			id = cio_op_id(op);
+			break;
+		}
+	}
+	spin_unlock_irq(&conn->lock);
+	return id;
 }
 
 /* Refuse and end everything, with CLOSED; what runs ends by itself. */
@@ -531,8 +738,8 @@ static bool side_timer_claim(struct timerqueue_node *node,
 	struct cio_side *side;
 
 	if (kind == CIO_TIMER_OP)
-		return cio_op_take(container_of(node, struct cio_op, timer),
-				   CIO_QUEUED, CIO_ENDING);
+		return cio_op_take_waiting(container_of(node, struct cio_op,
+							timer));
 	side = container_of(node, struct cio_side, timer);
 	return cio_conn_try_ref(cio_side_conn(side));
 }
@@ -550,7 +757,7 @@ static int side_expire_op(struct cio_op *op)
 	spin_lock_irqsave(&conn->lock, flags);
 	out.now = ktime_get();
 	cio_end_verdict(conn, side, op, &out);
-	cio_end_op(conn, side, op, &out, &kick);
+	side_end_won(conn, side, op, &out, &kick);
 	side_make_ready(conn, side);
 	spin_unlock_irqrestore(&conn->lock, flags);
 	cio_conn_put_async(conn);
@@ -565,9 +772,9 @@ static int side_expire(struct cio_side *side)
 	int ended;
 
 	spin_lock_irqsave(&conn->lock, flags);
-	ended = side_sweep(conn, side, false, &kick);
+	ended = side_sweep(conn, side, &kick);
 	/* Moved later meanwhile, or more to end: come again. */
-	if (side_first_queued(side))
+	if (!list_empty(&side->queue))
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side->deadline);
 	spin_unlock_irqrestore(&conn->lock, flags);

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "worker.h"
 
+#include "engine.h"
 #include "side.h"
 
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-
-/**
- * struct cio_worker - a worker thread, on its stack
- * @runner: in the pool's idle list while it sleeps
- * @all: in the pool's list of all workers; pool's lock
- */
-struct cio_worker {
-	struct cio_runner runner;
-	struct list_head all;
-};
 
 /* Run ready sides of the pool until the budget is used up; returns what is left. */
 int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
@@ -59,28 +50,32 @@ static void worker_bury(struct cio_ctx *ctx)
 }
 
 /*
- * One turn under the owner's memory map.  The map is held only while there is
- * work: a thread that slept with it would keep a dead program's memory, and
- * the ring mapped in it, from going away.
+ * Take the owner's memory map; false when it is gone, and the context with it.
+ * It is held only while there is work: a thread that slept with it would keep a
+ * dead program's memory, and the ring mapped in it, from going away.
  */
-static void worker_turn(struct cio_ctx *ctx)
+bool cio_worker_enter(struct cio_ctx *ctx)
 {
 	struct mm_struct *mm = cio_owner_mm(ctx->owner);
-	struct cio_kick kick = {};
 
 	if (!mmget_not_zero(mm)) {
 		worker_bury(ctx);
-		return;
+		return false;
 	}
 	kthread_use_mm(mm);
-	cio_run_ready(ctx, CIO_POOL_WORKER, CIO_TURN, &kick);
+	return true;
+}
+
+void cio_worker_leave(struct cio_ctx *ctx)
+{
+	struct mm_struct *mm = cio_owner_mm(ctx->owner);
+
 	kthread_unuse_mm(mm);
 	/* The last user's teardown is long: not here. */
 	mmput_async(mm);
-	cio_kick_flush(ctx, &kick);
 }
 
-static void worker_enlist(struct cio_pool *pool, struct cio_worker *worker)
+static void worker_enlist(struct cio_pool *pool, struct cio_runner *worker)
 {
 	unsigned long flags;
 
@@ -89,14 +84,17 @@ static void worker_enlist(struct cio_pool *pool, struct cio_worker *worker)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/* Whether the worker may end: then no conn is left that could need it. */
-static bool worker_delist(struct cio_pool *pool, struct cio_worker *worker)
+/*
+ * Whether the worker may end: then no conn is left that could need it, or enough
+ * others have nothing to do.
+ */
+static bool worker_delist(struct cio_pool *pool, struct cio_runner *worker)
 {
 	unsigned long flags;
 	bool end;
 
 	spin_lock_irqsave(&pool->lock, flags);
-	end = pool->stop;
+	end = pool->stop || cio_pool_has_spare(pool);
 	if (end) {
 		list_del(&worker->all);
 		pool->nr_workers--;
@@ -107,25 +105,27 @@ static bool worker_delist(struct cio_pool *pool, struct cio_worker *worker)
 
 /*
  * SIGKILL gets a worker out of a page fault that the program holds up, at the
- * context's end; no other signal reaches it.
+ * context's end; SIGHUP is the thread engine's note.  No other signal reaches it,
+ * and none that does not come from the kernel.
  */
 static int worker_main(void *data)
 {
 	struct cio_ctx *ctx = data;
-	struct cio_worker worker = { .runner.task = current };
+	struct cio_runner worker = { .task = current };
 
-	INIT_LIST_HEAD(&worker.runner.node);
+	INIT_LIST_HEAD(&worker.node);
 	allow_kernel_signal(SIGKILL);
+	allow_kernel_signal(SIGHUP);
 	worker_enlist(&ctx->pool, &worker);
 	do {
 		cio_conn_free_orphans(ctx);
-		worker_turn(ctx);
+		ctx->engine->turn(ctx);
 		cond_resched();
 		set_current_state(TASK_IDLE);
-		if (cio_pool_idle(&ctx->pool, &worker.runner, CIO_POOL_WORKER))
+		if (cio_pool_idle(&ctx->pool, &worker, CIO_POOL_WORKER))
 			schedule();
 		__set_current_state(TASK_RUNNING);
-		cio_pool_busy(&ctx->pool, &worker.runner);
+		cio_pool_busy(&ctx->pool, &worker);
 	} while (!worker_delist(&ctx->pool, &worker));
 	cio_ctx_put(ctx);
 	module_put_and_kthread_exit(0);
@@ -162,8 +162,8 @@ int cio_worker_spawn(struct cio_ctx *ctx)
 
 	if (!worker_reserve(ctx))
 		return 0;
-	task = kthread_create(worker_main, ctx, "cancelio/%d",
-			      pid_nr(ctx->owned.group));
+	task = kthread_create(worker_main, ctx, "cancelio/%d-%s",
+			      pid_nr(ctx->owned.group), ctx->engine->name);
 	if (IS_ERR(task)) {
 		worker_unreserve(&ctx->pool);
 		return PTR_ERR(task);
@@ -179,11 +179,11 @@ int cio_worker_spawn(struct cio_ctx *ctx)
 void cio_workers_kill(struct cio_ctx *ctx)
 {
 	struct cio_pool *pool = &ctx->pool;
-	struct cio_worker *worker;
+	struct cio_runner *worker;
 	unsigned long flags;
 
 	spin_lock_irqsave(&pool->lock, flags);
 	list_for_each_entry(worker, &pool->workers, all)
-		send_sig(SIGKILL, worker->runner.task, 1);
+		send_sig(SIGKILL, worker->task, 1);
 	spin_unlock_irqrestore(&pool->lock, flags);
 }

@@ -5,11 +5,12 @@
 
 #include "end.h"
 
-#define CIO_WORKERS_DEFAULT	4
-#define CIO_WORKERS_MAX		64
+#define CIO_WORKERS_MAX		1024
 
 int cio_worker_spawn(struct cio_ctx *ctx);
 void cio_workers_kill(struct cio_ctx *ctx);
+bool cio_worker_enter(struct cio_ctx *ctx);
+void cio_worker_leave(struct cio_ctx *ctx);
 int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
 		  struct cio_kick *kick);
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The thread engine: Plan 9's way to interrupt a system call.
+ *
+ * A side whose first operation would wait is handed to a kernel thread, which
+ * sleeps until the socket has news.  A deadline or a cancel first wins the
+ * operation by its word (op.h), then leaves the outcome and sends the thread a
+ * note, SIGHUP.  The sleep ends with -ERESTARTSYS; the thread looks at what was
+ * decided, and ends the operation for that reason.
+ *
+ * Two notes can go wrong, and do not here:
+ *
+ * - one that comes between the last look and the sleep: the thread declares
+ *   itself asleep before it looks, so that the note wakes it from a sleep that
+ *   has not begun;
+ * - one that comes after its operation has ended, and would hit the next one: it
+ *   is sent under the lock under which the thread leaves, and what was sent is
+ *   drained under that lock.  A note without a decision means nothing, and the
+ *   thread sleeps on.
+ */
+#include "engine.h"
+
+#include "side.h"
+#include "worker.h"
+
+#include <linux/sched/signal.h>
+
+/*
+ * 0: news from the socket; -ERESTARTSYS: a note came; -EAGAIN: there is an orphan,
+ * and nobody is idle.
+ */
+static int thread_sleep(struct cio_ctx *ctx, const struct cio_sleeper *sleeper)
+{
+	int ret = 0;
+
+	for (;;) {
+		/* Before the looks: what comes from here on ends the sleep. */
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (READ_ONCE(sleeper->event))
+			break;
+		if (signal_pending(current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+		if (!llist_empty(&ctx->pool.orphans)) {
+			ret = -EAGAIN;
+			break;
+		}
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return ret;
+}
+
+/* Try what can be tried, with the owner's memory and no longer than that. */
+static void thread_run(struct cio_ctx *ctx, struct cio_side *side)
+{
+	struct cio_kick kick = {};
+	int budget = CIO_TURN;
+
+	if (!cio_worker_enter(ctx)) {
+		/* Its end may not have come to this conn yet. */
+		cio_side_close(cio_side_conn(side));
+		return;
+	}
+	cio_side_run_kept(side, &budget, &kick);
+	cio_worker_leave(ctx);
+	cio_kick_flush(ctx, &kick);
+	cond_resched();
+}
+
+/* Sleep until the operation has ended or is to be tried again. */
+static void thread_wait(struct cio_ctx *ctx, struct cio_side *side,
+			struct cio_sleeper *sleeper)
+{
+	struct cio_kick kick = {};
+
+	do {
+		if (thread_sleep(ctx, sleeper) == -EAGAIN)
+			cio_conn_free_orphans(ctx);
+	} while (!cio_side_unblock(side, &kick));
+	cio_kick_flush(ctx, &kick);
+}
+
+/* Serve a side until no operation is left on it. */
+static void thread_serve(struct cio_ctx *ctx, struct cio_side *side)
+{
+	struct cio_sleeper sleeper = { .task = current };
+
+	thread_run(ctx, side);
+	while (cio_side_block(side, &sleeper)) {
+		thread_wait(ctx, side, &sleeper);
+		thread_run(ctx, side);
+	}
+}
+
+static void thread_turn(struct cio_ctx *ctx)
+{
+	struct list_head *ready;
+	bool alone;
+
+	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, &alone))) {
+		/* The next side finds a thread while there may be one more. */
+		if (alone)
+			cio_worker_spawn(ctx);
+		thread_serve(ctx, container_of(ready, struct cio_side, ready));
+		cio_conn_free_orphans(ctx);
+	}
+}
+
+const struct cio_engine cio_engine_thread = {
+	.name = "thread",
+	.threads = true,
+	.workers = 256,
+	.turn = thread_turn,
+};

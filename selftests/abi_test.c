@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The interface itself: layouts, sizes, pointers, the order of set-up (C60, C61). */
-#include "harness.h"
+#include "engine_fixture.h"
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -39,9 +39,15 @@ FIXTURE(context) {
 	struct cancelio_info info;
 };
 
+FIXTURE_VARIANT(context) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(context, poll) POLL_IPV4;
+FIXTURE_VARIANT_ADD(context, thread) THREAD_IPV4;
+
 FIXTURE_SETUP(context)
 {
-	self->fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	self->fd = cio_context(variant->engine, 0);
+	if (self->fd == -EOPNOTSUPP)
+		SKIP(return, "engine %u is not there", variant->engine);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, cio_info(self->fd, &self->info));
 }
@@ -318,7 +324,7 @@ TEST_F(context, C61_setup_with_a_value_out_of_range_is_EINVAL_and_changes_nothin
 	close(fd);
 }
 
-TEST(C60_setup_rounds_entries_up_to_a_power_of_two)
+TEST_F(engine, C60_setup_rounds_entries_up_to_a_power_of_two)
 {
 	static const __u32 asked[] = { 0, 1, 2, 5, 255, 4097 };
 	static const __u32 given[] = { 256, 1, 2, 8, 256, 8192 };
@@ -327,7 +333,7 @@ TEST(C60_setup_rounds_entries_up_to_a_power_of_two)
 	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(asked); i++) {
-		fd = cio_context(CANCELIO_ENGINE_POLL, asked[i]);
+		fd = cio_context(variant->engine, asked[i]);
 		ASSERT_LE(0, fd);
 		ring = cio_map(fd, given[i]);
 		ASSERT_NE(NULL, ring);
@@ -341,9 +347,11 @@ TEST(C60_setup_rounds_entries_up_to_a_power_of_two)
 	}
 }
 
-TEST(C60_setup_reports_ring_bytes_and_conn_limit)
+TEST_F(engine, C60_setup_reports_ring_bytes_and_conn_limit)
 {
-	struct cancelio_setup setup = { .size = sizeof(setup), .entries = 512 };
+	struct cancelio_setup setup = {
+		.size = sizeof(setup), .engine = variant->engine, .entries = 512,
+	};
 	int fd = cio_open();
 	void *ring;
 

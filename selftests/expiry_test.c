@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Deadlines that fire meanwhile: races, stopped and busy programs (C12, C13, C16, C18). */
+#include "engine_fixture.h"
 #include "tcp_fixture.h"
 
 #include <fcntl.h>
@@ -166,12 +167,12 @@ TEST_F(tcp, C72_ring_alone_shows_data_to_a_program_that_only_computes)
 }
 
 /* What the process that is to be stopped does; its exit status names what was wrong. */
-static int be_stopped(int out, int in)
+static int be_stopped(__u32 engine, int out, int in)
 {
 	struct cancelio_completion result;
 	struct cancelio_ring *ring;
 	__s64 deadline, continued;
-	int fd = cio_context(CANCELIO_ENGINE_POLL, ENTRIES);
+	int fd = cio_context(engine, ENTRIES);
 	int ends[2];
 	__u64 conn;
 	char byte;
@@ -193,7 +194,7 @@ static int be_stopped(int out, int in)
 	return result.ended < continued ? 0 : 7;
 }
 
-TEST(C16_deadline_fires_in_time_while_the_program_is_stopped)
+TEST_F(engine, C16_deadline_fires_in_time_while_the_program_is_stopped)
 {
 	int from[2], to[2], status;
 	__s64 deadline;
@@ -204,7 +205,7 @@ TEST(C16_deadline_fires_in_time_while_the_program_is_stopped)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(be_stopped(from[1], to[0]));
+		_exit(be_stopped(variant->engine, from[1], to[0]));
 	ASSERT_EQ(sizeof(deadline), read(from[0], &deadline, sizeof(deadline)));
 	ASSERT_EQ(0, kill(pid, SIGSTOP));
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
@@ -242,17 +243,23 @@ TEST_F(tcp, C16_deadlines_of_many_operations_fire_without_any_call)
 	EXPECT_EQ(0, ring_count(ring));
 }
 
+struct outside {
+	__s64 time;
+	__u32 engine;
+};
+
 /* In a time namespace a thousand seconds ahead: deadlines are meant in its clock. */
 static int use_shifted_clock(void *argument)
 {
 	struct cancelio_completion result;
-	__s64 deadline, *outside = argument;
-	int fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	struct outside *outside = argument;
+	int fd = cio_context(outside->engine, 0);
+	__s64 deadline;
 	int ends[2];
 	__u64 conn;
 	char byte;
 
-	if (now() < *outside + 900 * SECOND)
+	if (now() < outside->time + 900 * SECOND)
 		return 1;
 	if (fd < 0 || tcp_pair(AF_INET, ends) || cio_attach(fd, ends[0], &conn))
 		return 2;
@@ -271,10 +278,10 @@ static int use_shifted_clock(void *argument)
 	return result.reason == CANCELIO_DEADLINE && result.ended <= now() ? 0 : 8;
 }
 
-TEST(C18_times_are_those_of_the_callers_time_namespace)
+TEST_F(engine, C18_times_are_those_of_the_callers_time_namespace)
 {
 	static const char offset[] = "monotonic 1000 0\n";
-	__s64 outside = now();
+	struct outside outside = { .time = now(), .engine = variant->engine };
 	int fd;
 
 	if (unshare(CLONE_NEWTIME))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* libcancelio: connections in blocking style, single operations (C5, C22, C32, C41, C44, C73). */
-#include "harness.h"
+#include "variants.h"
 
 #include <cancelio.h>
 #include <netinet/in.h>
@@ -15,18 +15,11 @@ FIXTURE(library) {
 	int peer;
 };
 
-FIXTURE_VARIANT(library) {
-	__u32 engine;
-	int family;
-};
-
-FIXTURE_VARIANT_ADD(library, poll_ipv4) {
-	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET,
-};
-
-FIXTURE_VARIANT_ADD(library, poll_ipv6) {
-	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET6,
-};
+FIXTURE_VARIANT(library) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(library, poll_ipv4) POLL_IPV4;
+FIXTURE_VARIANT_ADD(library, poll_ipv6) POLL_IPV6;
+FIXTURE_VARIANT_ADD(library, thread_ipv4) THREAD_IPV4;
+FIXTURE_VARIANT_ADD(library, thread_ipv6) THREAD_IPV6;
 
 FIXTURE_SETUP(library)
 {

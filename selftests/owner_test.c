@@ -154,7 +154,7 @@ TEST_F(tcp, C50_child_that_opens_its_own_context_uses_the_inherited_socket)
 	if (!pid) {
 		char byte = 0;
 		__u64 conn;
-		int fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+		int fd = cio_context(variant->engine, 0);
 
 		if (cio_attach(fd, self->sock, &conn) || run(fd, op_recv(conn, &byte, 1), &result))
 			_exit(1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* poll(2), select(2) and epoll(7) on a context (C71). */
+#include "engine_fixture.h"
 #include "tcp_fixture.h"
 
 #include <poll.h>
@@ -159,9 +160,9 @@ TEST_F(tcp, C71_held_operations_do_not_make_the_context_readable)
 }
 
 /* Who watches from before SETUP on hears of what comes after it. */
-TEST(C71_epoll_from_before_setup_hears_of_completions)
+TEST_F(engine, C71_epoll_from_before_setup_hears_of_completions)
 {
-	struct cancelio_setup setup = { .size = sizeof(setup) };
+	struct cancelio_setup setup = { .size = sizeof(setup), .engine = variant->engine };
 	struct epoll_event event;
 	int fd = cio_open(), epoll, sv[2];
 	__u64 conn;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What each ioctl refuses, with everything else valid, and that nothing happened (C61). */
+#include "engine_fixture.h"
 #include "tcp_fixture.h"
 
 #include <fcntl.h>
@@ -60,7 +61,7 @@ TEST_F(tcp, C43_attach_refuses_other_families_and_protocols)
 TEST_F(tcp, C43_attaching_twice_is_EEXIST)
 {
 	int copy = dup(self->sock);
-	int other = cio_context(CANCELIO_ENGINE_POLL, 0);
+	int other = cio_context(variant->engine, 0);
 	__u64 conn;
 
 	ASSERT_LE(0, copy);
@@ -89,10 +90,10 @@ TEST_F(tcp, C61_attach_refuses_flags_and_reserved_fields)
 	EXPECT_EQ(0, cio_ioctl(self->fd, CANCELIO_ATTACH, &attach));
 }
 
-TEST(C52_attach_stops_at_the_limit_of_open_files)
+TEST_F(engine, C52_attach_stops_at_the_limit_of_open_files)
 {
 	struct rlimit limit = { .rlim_cur = 32, .rlim_max = 32 };
-	struct cancelio_setup setup = { .size = sizeof(setup) };
+	struct cancelio_setup setup = { .size = sizeof(setup), .engine = variant->engine };
 	__u32 attached = 0;
 	int ret, fd;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The completion ring: reservation, wrap-around, hostile programs (C2, C8, C53, C72). */
-#include "harness.h"
+#include "engine_fixture.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -17,24 +17,16 @@ FIXTURE(ring) {
 	__u64 conn;
 };
 
-FIXTURE_VARIANT(ring) {
-	__u32 engine;
-	__u32 op_flags;
-};
-
-FIXTURE_VARIANT_ADD(ring, poll) {
-	.engine = CANCELIO_ENGINE_POLL,
-};
-
-FIXTURE_VARIANT_ADD(ring, poll_worker) {
-	.engine = CANCELIO_ENGINE_POLL, .op_flags = CANCELIO_OP_WORKER,
-};
+FIXTURE_VARIANT(ring) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(ring, poll) POLL_IPV4;
+FIXTURE_VARIANT_ADD(ring, poll_worker) POLL_WORKER;
+FIXTURE_VARIANT_ADD(ring, thread) THREAD_IPV4;
 
 FIXTURE_SETUP(ring)
 {
 	int ends[2];
 
-	ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+	ASSERT_EQ(0, tcp_pair(variant->family, ends));
 	self->sock = ends[0];
 	self->peer = ends[1];
 	self->fd = cio_context(variant->engine, SMALL);
@@ -278,7 +270,7 @@ static int compare_ids(const void *a, const void *b)
 	return first < second ? -1 : first > second;
 }
 
-TEST(C2_ids_never_repeat_over_100000_operations)
+TEST_F(engine, C2_ids_never_repeat_over_100000_operations)
 {
 	static __u64 ids[100000 + 256];
 	struct cancelio_completion result[256];
@@ -286,10 +278,10 @@ TEST(C2_ids_never_repeat_over_100000_operations)
 	int ends[2], i, total;
 	__u64 conn;
 	char byte;
-	int fd = cio_context(CANCELIO_ENGINE_POLL, 256);
+	int fd = cio_context(variant->engine, 256);
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+	ASSERT_EQ(0, tcp_pair(variant->family, ends));
 	ASSERT_EQ(0, cio_attach(fd, ends[0], &conn));
 	for (i = 0; i < 256; i++)
 		ops[i] = with_flags(op_recv(conn, &byte, 1), CANCELIO_OP_NOWAIT);
@@ -308,17 +300,17 @@ TEST(C2_ids_never_repeat_over_100000_operations)
 	close(fd);
 }
 
-TEST(C8_largest_batch_is_taken_whole)
+TEST_F(engine, C8_largest_batch_is_taken_whole)
 {
 	static struct cancelio_completion result[CANCELIO_MAX_BATCH];
 	static struct cancelio_op ops[CANCELIO_MAX_BATCH];
 	static char bytes[CANCELIO_MAX_BATCH];
-	int fd = cio_context(CANCELIO_ENGINE_POLL, CANCELIO_MAX_BATCH);
+	int fd = cio_context(variant->engine, CANCELIO_MAX_BATCH);
 	int ends[2];
 	__u64 conn;
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+	ASSERT_EQ(0, tcp_pair(variant->family, ends));
 	ASSERT_EQ(0, cio_attach(fd, ends[0], &conn));
 	make_reads(ops, CANCELIO_MAX_BATCH, conn, bytes);
 	ASSERT_EQ(CANCELIO_MAX_BATCH, cio_submit(fd, ops, CANCELIO_MAX_BATCH, NULL, NULL));

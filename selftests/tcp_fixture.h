@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The fixture "tcp": a context, and a TCP connection of which one
- * end is attached (sock, conn) and the other is not (peer).  A variant names the
- * engine, the address family, and the flags that all its operations carry.
+ * The fixture "tcp": a context, and a TCP connection of which one end is
+ * attached (sock, conn) and the other is not (peer).
  */
 #ifndef CANCELIO_SELFTESTS_TCP_FIXTURE_H
 #define CANCELIO_SELFTESTS_TCP_FIXTURE_H
 
-#include "harness.h"
-
-#include <sys/socket.h>
+#include "variants.h"
 
 FIXTURE(tcp) {
 	int fd;
@@ -18,23 +15,12 @@ FIXTURE(tcp) {
 	__u64 conn;
 };
 
-FIXTURE_VARIANT(tcp) {
-	__u32 engine;
-	int family;
-	__u32 op_flags;
-};
-
-FIXTURE_VARIANT_ADD(tcp, poll_ipv4) {
-	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET,
-};
-
-FIXTURE_VARIANT_ADD(tcp, poll_ipv6) {
-	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET6,
-};
-
-FIXTURE_VARIANT_ADD(tcp, poll_worker) {
-	.engine = CANCELIO_ENGINE_POLL, .family = AF_INET, .op_flags = CANCELIO_OP_WORKER,
-};
+FIXTURE_VARIANT(tcp) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(tcp, poll_ipv4) POLL_IPV4;
+FIXTURE_VARIANT_ADD(tcp, poll_ipv6) POLL_IPV6;
+FIXTURE_VARIANT_ADD(tcp, poll_worker) POLL_WORKER;
+FIXTURE_VARIANT_ADD(tcp, thread_ipv4) THREAD_IPV4;
+FIXTURE_VARIANT_ADD(tcp, thread_ipv6) THREAD_IPV6;
 
 FIXTURE_SETUP(tcp)
 {

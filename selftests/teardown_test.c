@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How a context ends, whatever ends it, with thousands of operations pending (C34). */
-#include "harness.h"
+#include "engine_fixture.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -28,6 +28,7 @@
  * in one way or another.  This process sees by its ends whether the sockets go.
  */
 struct child {
+	__u32 engine;
 	int listener;
 	int ready[2];
 	/* Ends with this process. */
@@ -78,7 +79,7 @@ static bool start_all(struct child *child)
 {
 	int i;
 
-	child->fd = cio_context(CANCELIO_ENGINE_POLL, ENTRIES);
+	child->fd = cio_context(child->engine, ENTRIES);
 	if (child->fd < 0)
 		return false;
 	for (i = 0; i < CONNS; i++)
@@ -100,8 +101,19 @@ FIXTURE(teardown) {
 	int peers[CONNS];
 };
 
+FIXTURE_VARIANT(teardown) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(teardown, poll) POLL_IPV4;
+FIXTURE_VARIANT_ADD(teardown, thread) THREAD_IPV4;
+
 FIXTURE_SETUP(teardown)
 {
+	int fd = cio_context(variant->engine, 1);
+
+	if (fd == -EOPNOTSUPP)
+		SKIP(return, "engine %u is not there", variant->engine);
+	ASSERT_LE(0, fd);
+	close(fd);
+	self->child.engine = variant->engine;
 	self->child.listener = tcp_listen(AF_INET);
 	ASSERT_LE(0, self->child.listener);
 	ASSERT_EQ(0, pipe2(self->child.ready, O_CLOEXEC));
@@ -427,9 +439,9 @@ static void *held_page(int *uffd)
 }
 
 /* A read by a worker into a page that another process holds back, the ring mapped. */
-static void read_into_held_page(int listener, int helper)
+static void read_into_held_page(__u32 engine, int listener, int helper)
 {
-	int sock = tcp_connect(listener), fd = cio_context(CANCELIO_ENGINE_POLL, 8), uffd;
+	int sock = tcp_connect(listener), fd = cio_context(engine, 8), uffd;
 	void *page = held_page(&uffd);
 	__u64 conn;
 
@@ -442,7 +454,7 @@ static void read_into_held_page(int listener, int helper)
 }
 
 /* The worker keeps the dead program's memory, and that the ring's mapping, and that the file. */
-TEST(C34_killed_with_a_worker_in_a_page_fault_that_nobody_answers)
+TEST_F(engine, C34_killed_with_a_worker_in_a_page_fault_that_nobody_answers)
 {
 	int listener = tcp_listen(AF_INET), pair[2], peer;
 	struct uffd_msg fault;
@@ -459,7 +471,7 @@ TEST(C34_killed_with_a_worker_in_a_page_fault_that_nobody_answers)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(pair[0]);
-		read_into_held_page(listener, pair[1]);
+		read_into_held_page(variant->engine, listener, pair[1]);
 		_exit(0);
 	}
 	close(pair[1]);
@@ -525,9 +537,9 @@ static void *wait_for_more_than_comes(void *argument)
 	return NULL;
 }
 
-TEST(C34_shutdown_ends_the_wait_of_another_thread)
+TEST_F(engine, C34_shutdown_ends_the_wait_of_another_thread)
 {
-	struct waiter waiter = { .fd = cio_context(CANCELIO_ENGINE_POLL, 0) };
+	struct waiter waiter = { .fd = cio_context(variant->engine, 0) };
 	struct cancelio_completion result;
 	pthread_t thread;
 	int ends[2];

@@ -7,6 +7,7 @@
 
 #include "cookie.h"
 #include "side.h"
+#include "trace.h"
 
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -202,16 +203,12 @@ static int cancel_many(struct cio_ctx *ctx,
 	}
 }
 
-int cio_cancel(struct cio_ctx *ctx, const struct cancelio_cancel *cancel)
+static int cancel_all_of(struct cio_ctx *ctx,
+			 const struct cancelio_cancel *cancel)
 {
-	struct cio_cancel_req *req;
-	int ret = cancel_check(cancel), ended;
+	struct cio_cancel_req *req = cancel_req_create();
+	int ret, ended;
 
-	if (ret)
-		return ret;
-	if (cancel->scope == CANCELIO_CANCEL_ID)
-		return cancel_by_id(ctx, cancel->target);
-	req = cancel_req_create();
 	if (!req)
 		return -ENOMEM;
 	ended = cancel_many(ctx, cancel, req);
@@ -219,5 +216,17 @@ int cio_cancel(struct cio_ctx *ctx, const struct cancelio_cancel *cancel)
 	if (ret >= 0)
 		ret = ended < 0 ? ended : (ended + ret) ?: -ENOENT;
 	cio_cancel_req_put(req);
+	return ret;
+}
+
+int cio_cancel(struct cio_ctx *ctx, const struct cancelio_cancel *cancel)
+{
+	int ret = cancel_check(cancel);
+
+	if (ret)
+		return ret;
+	ret = cancel->scope == CANCELIO_CANCEL_ID ?
+		cancel_by_id(ctx, cancel->target) : cancel_all_of(ctx, cancel);
+	trace_cio_cancel(cancel, ret);
 	return ret;
 }

@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include "side.h"
+#include "trace.h"
 #include "watch.h"
 
 #include <linux/file.h>
@@ -105,6 +106,7 @@ int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
 	mutex_unlock(&ctx->lock);
 	if (ret)
 		goto err_conn;
+	trace_cio_attach(*id, fd);
 	return 0;
 
 err_conn:
@@ -270,6 +272,7 @@ bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
 	mutex_unlock(&ctx->lock);
 	if (!mine)
 		return false;
+	trace_cio_detach(conn->id);
 	cio_side_close(conn);
 	cio_watch_stop(conn);
 	return true;

@@ -2,6 +2,7 @@
 #include "end.h"
 
 #include "cookie.h"
+#include "trace.h"
 
 #include <linux/slab.h>
 
@@ -102,6 +103,7 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 	bool waited = op->cred;
 
 	lockdep_assert_held(&conn->lock);
+	trace_cio_complete(&completion);
 	list_del(&op->queue);
 	if (waited)
 		end_unhook(conn, op);

@@ -30,6 +30,7 @@
 #include "cookie.h"
 #include "engine.h"
 #include "io.h"
+#include "trace.h"
 
 #include <linux/sched/signal.h>
 
@@ -76,6 +77,7 @@ static void side_make_ready(struct cio_conn *conn, struct cio_side *side)
 		return;
 	side->is_ready = true;
 	cio_conn_ref(conn);
+	trace_cio_ready(conn, side);
 	worker = side_wants_worker(conn, op);
 	if (op->call && !worker) {
 		WRITE_ONCE(op->call->turn, true);
@@ -116,6 +118,7 @@ static void side_queue(struct cio_conn *conn, struct cio_side *side,
 			 op->deadline);
 	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,
 			 side->deadline);
+	trace_cio_arm(conn, side, op);
 }
 
 /*
@@ -133,6 +136,7 @@ static void side_end_won(struct cio_conn *conn, struct cio_side *side,
 		cio_end_op(conn, side, op, out, kick);
 		return;
 	}
+	trace_cio_interrupt(conn, op, sleeper->task->pid);
 	sleeper->out = *out;
 	WRITE_ONCE(sleeper->interrupted, true);
 	send_sig(SIGHUP, sleeper->task, 1);
@@ -221,6 +225,7 @@ static enum side_next side_attempt(struct cio_conn *conn,
 		/* The program's memory may hold us up: not those who wait. */
 		cio_kick_flush(conn->ctx, kick);
 		ret = side_try(conn, op);
+		trace_cio_try(conn, op, ret);
 		spin_lock_irq(&conn->lock);
 		next = side_settle(conn, side, ret, kick);
 		if (next == SIDE_RETRY)
@@ -342,6 +347,7 @@ static void side_run(struct cio_conn *conn, struct cio_side *side,
 		if (!cio_op_take(op, CIO_QUEUED, CIO_RUNNING))
 			continue;
 		side_set_running(side, op);
+		trace_cio_run(conn, op, current->pid);
 		if (cio_end_verdict(conn, side, op, &out))
 			side_end_running(conn, side, &out, kick);
 		else
@@ -394,6 +400,7 @@ bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
 		if (cio_op_take(op, CIO_QUEUED, CIO_BLOCKED))
 			break;
 	if (op) {
+		trace_cio_block(conn, op, current->pid);
 		sleeper->op = op;
 		sleeper->event = side->again;
 		sleeper->interrupted = false;
@@ -578,7 +585,10 @@ static void side_sweep_all(struct cio_conn *conn, struct cio_side *side)
 static void side_move_deadline(struct cio_conn *conn, struct cio_side *side,
 			       ktime_t deadline)
 {
+	ktime_t before = side->deadline;
+
 	side->deadline = deadline;
+	trace_cio_deadline_set(conn, side, before);
 	if (!list_empty(&side->queue))
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, deadline);
@@ -754,6 +764,7 @@ static int side_expire_op(struct cio_op *op)
 
 	/* Its own reference to the conn goes when it ends. */
 	cio_conn_ref(conn);
+	trace_cio_deadline_fired(conn, side, cio_op_id(op), op->deadline);
 	spin_lock_irqsave(&conn->lock, flags);
 	out.now = ktime_get();
 	cio_end_verdict(conn, side, op, &out);
@@ -772,12 +783,15 @@ static int side_expire(struct cio_side *side)
 	int ended;
 
 	spin_lock_irqsave(&conn->lock, flags);
+	trace_cio_deadline_fired(conn, side, 0, side->deadline);
 	ended = side_sweep(conn, side, &kick);
 	/* Moved later meanwhile, or more to end: come again. */
 	if (!list_empty(&side->queue))
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side->deadline);
 	spin_unlock_irqrestore(&conn->lock, flags);
+	if (!ended)
+		trace_cio_deadline_stale(conn, side);
 	cio_conn_put_async(conn);
 	return ended;
 }

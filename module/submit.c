@@ -3,6 +3,7 @@
 
 #include "io.h"
 #include "side.h"
+#include "trace.h"
 #include "wait.h"
 
 #include <linux/sched/signal.h>
@@ -109,6 +110,7 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 		submit_abort(conn, op);
 		return -EFAULT;
 	}
+	trace_cio_submit(conn, op);
 	ret = cio_side_start(conn, op, kick);
 	if (ret < 0)
 		submit_abort(conn, op);
@@ -200,6 +202,7 @@ int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
 static int call_finish(const struct cio_call *call,
 		       struct cancelio_call __user *out)
 {
+	trace_cio_reap(1);
 	return copy_to_user(&out->result, &call->result,
 			    sizeof(out->result)) ? -EFAULT : 0;
 }

@@ -2,6 +2,7 @@
 #include "wait.h"
 
 #include "side.h"
+#include "trace.h"
 #include "worker.h"
 
 #include <linux/sched/signal.h>
@@ -100,6 +101,7 @@ static int wait_op_take(struct cio_ctx *ctx, struct cio_op *op, u64 gen,
 	}
 	cio_op_retire(op);
 	cio_op_recycle(&ctx->ops, op);
+	trace_cio_reap(1);
 	return 0;
 }
 
@@ -276,6 +278,8 @@ int cio_wait(struct cio_ctx *ctx, const struct cancelio_wait *wait)
 		if (!wait->completions)
 			return cio_ring_count(&ctx->ring);
 		ret = cio_ring_copy(&ctx->ring, to, wait->min, wait->max);
+		if (ret > 0)
+			trace_cio_reap(ret);
 		/* None: another thread took them first. */
 	} while (!ret && wait->min);
 	return ret;

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "side.h"
+#include "trace.h"
 
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -117,6 +118,7 @@ static int worker_main(void *data)
 	allow_kernel_signal(SIGKILL);
 	allow_kernel_signal(SIGHUP);
 	worker_enlist(&ctx->pool, &worker);
+	trace_cio_worker_start(ctx);
 	do {
 		cio_conn_free_orphans(ctx);
 		ctx->engine->turn(ctx);
@@ -127,6 +129,7 @@ static int worker_main(void *data)
 		__set_current_state(TASK_RUNNING);
 		cio_pool_busy(&ctx->pool, &worker);
 	} while (!worker_delist(&ctx->pool, &worker));
+	trace_cio_worker_stop(ctx);
 	cio_ctx_put(ctx);
 	module_put_and_kthread_exit(0);
 	return 0;

@@ -370,8 +370,10 @@ struct cancelio_info {
  * @engine: an &enum cancelio_engine
  * @entries: entries of the completion ring, 1 to %CANCELIO_MAX_ENTRIES, rounded
  *	up to a power of two; 0 is 256
- * @max_workers: the most worker threads, 1 to &struct cancelio_info.max_workers;
- *	0 is the default
+ * @max_workers: the most worker threads, 1 to &struct cancelio_info.max_workers; 0
+ *	is 4 on the poll engine, and 256 on the thread engine, where this is how many
+ *	operations can sleep at once: others wait for a thread, and meet their
+ *	deadline, cancel and close meanwhile
  * @slack: how far the timer may merge deadlines, ns, 0 to 1000000000: a deadline
  *	may be this much later, never earlier
  * @ring_bytes: out: bytes to mmap(2)

@@ -240,17 +240,23 @@ static inline bool cio_op_take(struct cio_op *op, enum cio_op_state from,
 	return cio_op_win(op, cio_word_gen(cio_op_word(op)), from, to);
 }
 
+/* Nobody has it, whether a thread sleeps for it or not. */
+static inline bool cio_op_waits(const struct cio_op *op)
+{
+	enum cio_op_state state = cio_word_state(cio_op_word(op));
+
+	return state == CIO_QUEUED || state == CIO_BLOCKED;
+}
+
 /*
- * Win an operation that waits, whether a thread sleeps for it or not.  One may
- * become the other meanwhile: it is not lost for that.
+ * Win an operation that waits.  One that begins or ceases to be slept for
+ * meanwhile is not lost for that.
  */
 static inline bool cio_op_take_waiting(struct cio_op *op)
 {
-	enum cio_op_state state;
-
-	while ((state = cio_word_state(cio_op_word(op))) == CIO_QUEUED ||
-	       state == CIO_BLOCKED)
-		if (cio_op_take(op, state, CIO_ENDING))
+	while (cio_op_waits(op))
+		if (cio_op_take(op, CIO_QUEUED, CIO_ENDING) ||
+		    cio_op_take(op, CIO_BLOCKED, CIO_ENDING))
 			return true;
 	return false;
 }

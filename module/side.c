@@ -48,6 +48,17 @@ static struct cio_op *side_first_queued(struct cio_side *side)
 	return NULL;
 }
 
+/* Whether there is one that a deadline can still end. */
+static bool side_has_waiting(struct cio_side *side)
+{
+	struct cio_op *op;
+
+	list_for_each_entry(op, &side->queue, queue)
+		if (cio_op_waits(op))
+			return true;
+	return false;
+}
+
 static bool side_has_threads(const struct cio_conn *conn)
 {
 	return conn->ctx->engine->threads;
@@ -786,7 +797,7 @@ static int side_expire(struct cio_side *side)
 	trace_cio_deadline_fired(conn, side, 0, side->deadline);
 	ended = side_sweep(conn, side, &kick);
 	/* Moved later meanwhile, or more to end: come again. */
-	if (!list_empty(&side->queue))
+	if (side_has_waiting(side))
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side->deadline);
 	spin_unlock_irqrestore(&conn->lock, flags);

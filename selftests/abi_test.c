@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The interface itself: layouts, sizes, pointers, the order of set-up (C60, C61). */
+/* The interface itself: sizes, pointers, the order of set-up (C60, C61). */
 #include "engine_fixture.h"
 
 #include <sys/ioctl.h>
@@ -7,8 +7,6 @@
 #include <sys/socket.h>
 
 #define PAGE		4096
-#define HAS_SIZE(type, bytes)	EXPECT_EQ(bytes, sizeof(struct type))
-#define HAS_OFFSET(type, field, bytes) EXPECT_EQ(bytes, offsetof(struct type, field))
 
 struct command {
 	unsigned int number;
@@ -60,45 +58,6 @@ FIXTURE_TEARDOWN(context)
 static bool has_command(const struct cancelio_info *info, int i)
 {
 	return info->ioctls & (1U << _IOC_NR(commands[i].number));
-}
-
-TEST(C60_structures_have_their_published_sizes)
-{
-	HAS_SIZE(cancelio_op, 64);
-	HAS_SIZE(cancelio_iovec, 16);
-	HAS_SIZE(cancelio_msg, 40);
-	HAS_SIZE(cancelio_completion, 64);
-	HAS_SIZE(cancelio_ring, 64);
-	HAS_SIZE(cancelio_info, 40);
-	HAS_SIZE(cancelio_setup, 40);
-	HAS_SIZE(cancelio_attach, 24);
-	HAS_SIZE(cancelio_detach, 16);
-	HAS_SIZE(cancelio_submit, 40);
-	HAS_SIZE(cancelio_call, 144);
-	HAS_SIZE(cancelio_wait, 40);
-	HAS_SIZE(cancelio_wait_op, 88);
-	HAS_SIZE(cancelio_cancel, 24);
-	HAS_SIZE(cancelio_set_deadline, 32);
-	HAS_SIZE(cancelio_shutdown, 8);
-	HAS_SIZE(cancelio_eventfd, 8);
-	HAS_SIZE(cancelio_restrict, 16);
-}
-
-TEST(C60_last_fields_end_their_structures)
-{
-	HAS_OFFSET(cancelio_op, reserved, 48);
-	HAS_OFFSET(cancelio_completion, reserved, 56);
-	HAS_OFFSET(cancelio_completion, late, 48);
-	HAS_OFFSET(cancelio_completion, reason, 32);
-	HAS_OFFSET(cancelio_ring, reserved, 20);
-	HAS_OFFSET(cancelio_info, sockets, 36);
-	HAS_OFFSET(cancelio_setup, reserved, 36);
-	HAS_OFFSET(cancelio_attach, conn, 16);
-	HAS_OFFSET(cancelio_submit, reserved, 36);
-	HAS_OFFSET(cancelio_call, result, 80);
-	HAS_OFFSET(cancelio_wait, time, 32);
-	HAS_OFFSET(cancelio_wait_op, result, 24);
-	HAS_OFFSET(cancelio_set_deadline, write, 24);
 }
 
 TEST_F(context, C60_info_says_what_the_module_has)

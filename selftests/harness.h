@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * kselftest_harness.h, without the warnings that its own macros cause (operands
- * of different signedness, unused parameters, setjmp), and what every test
- * expects of completions.
+ * of different signedness, unused parameters, setjmp, 32-bit pointers), and what
+ * every test expects of completions.
  */
 #ifndef CANCELIO_SELFTESTS_HARNESS_H
 #define CANCELIO_SELFTESTS_HARNESS_H
 
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+#if __SIZEOF_POINTER__ == 4
+#pragma GCC diagnostic ignored "-Wpointer-to-int-cast"
+#endif
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wclobbered"
 #endif

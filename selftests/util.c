@@ -524,7 +524,8 @@ ssize_t fill(int sock)
 {
 	struct pollfd poll_fd = { .fd = sock, .events = POLLOUT };
 	char *data = pattern_new(MUCH);
-	ssize_t total = 0, sent;
+	size_t total = 0;
+	ssize_t sent;
 
 	if (!data)
 		return -ENOMEM;
@@ -534,7 +535,7 @@ ssize_t fill(int sock)
 			total += sent;
 	} while (poll(&poll_fd, 1, 1000) == 1 && total < MUCH);
 	free(data);
-	return total < MUCH ? total : -ENOBUFS;
+	return total < MUCH ? (ssize_t)total : -ENOBUFS;
 }
 
 static void ignore_signal(int signal)

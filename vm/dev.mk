@@ -6,6 +6,16 @@ vm:
 	@vm/setup base
 	@vm/shell
 
+## check-rt       the tests on the real-time kernels
+check-rt:
+	@vm/setup base
+	@KERNEL="$(or $(KERNEL),6.1-rt 6.12-rt)" vm/check $(T)
+
+## check-32       the tests as 32-bit programs, on 64-bit kernels
+check-32:
+	@vm/setup base m32
+	@vm/check --32 $(T)
+
 ## lint           style, static checks, and builds for all of Debian's kernels
 lint:
 	@vm/setup base lint
@@ -25,4 +35,4 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm lint model docs kernels
+.PHONY: vm check-rt check-32 lint model docs kernels

@@ -16,6 +16,14 @@ check-32:
 	@vm/setup base m32
 	@vm/check --32 $(T)
 
+## conformance    all of these, and the page of what was promised and what held
+conformance:
+	@vm/setup base m32 docs
+	@rm -rf build/check/all
+	-@KERNEL="6.1 6.12 6.1-rt 6.12-rt" vm/check
+	-@KERNEL="6.1 6.12" vm/check --32
+	@vm/conformance
+
 ## lint           style, static checks, and builds for all of Debian's kernels
 lint:
 	@vm/setup base lint
@@ -35,4 +43,4 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-rt check-32 lint model docs kernels
+.PHONY: vm check-rt check-32 conformance lint model docs kernels

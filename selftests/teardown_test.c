@@ -3,22 +3,19 @@
 #include "engine_fixture.h"
 
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CONNS		20
 #define PER_CONN	200
 #define PENDING		(CONNS * PER_CONN)
 #define ENTRIES		4096
-#define PAGE		4096
 /* A second is promised; an emulated machine gets more. */
 #define IN_TIME		(5 * SECOND)
 
@@ -419,23 +416,6 @@ static int send_fd(int sock, int fd)
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &fd, sizeof(int));
 	return sendmsg(sock, &msg, 0) == 1 ? 0 : -1;
-}
-
-/* A page whose faults wait for whoever reads @uffd; NULL where that cannot be had. */
-static void *held_page(int *uffd)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-
-	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	range.range.start = (unsigned long)page;
-	range.range.len = PAGE;
-	if (page == MAP_FAILED || *uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) ||
-	    ioctl(*uffd, UFFDIO_REGISTER, &range))
-		return NULL;
-	return page;
 }
 
 /* A read by a worker into a page that another process holds back, the ring mapped. */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -14,10 +15,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PAGE	4096
 
 __u32 common_op_flags;
 
@@ -575,6 +579,31 @@ void *forbidden_page(void)
 	void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return page == MAP_FAILED ? NULL : page;
+}
+
+void *held_page(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register held = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	held.range.start = (unsigned long)page;
+	held.range.len = PAGE;
+	if (page == MAP_FAILED || *uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) ||
+	    ioctl(*uffd, UFFDIO_REGISTER, &held))
+		return NULL;
+	return page;
+}
+
+int release_page(int uffd, void *page)
+{
+	struct uffdio_zeropage zeros = {
+		.range = { .start = (unsigned long)page, .len = PAGE },
+	};
+
+	return result_of(ioctl(uffd, UFFDIO_ZEROPAGE, &zeros));
 }
 
 int in_child(int (*child)(void *), void *argument)

@@ -112,6 +112,10 @@ int interrupt_often(bool on);
 bool sigpipe_seen(void);
 /* A page that may be neither read nor written. */
 void *forbidden_page(void);
+/* A page whose faults wait for whoever reads @uffd; NULL where that cannot be had. */
+void *held_page(int *uffd);
+/* Lets the fault in that page go on, with zeros. */
+int release_page(int uffd, void *page);
 /* Runs @child in a forked process; returns its exit status, -1 when a signal ended it. */
 int in_child(int (*child)(void *), void *argument);
 

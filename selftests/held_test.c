@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What waits for an operation at its attempt: a read whose buffer's page is held back
+ * by userfaultfd(2), until the test lets it go (C6, C16, C30, C32, C34).
+ */
+#include "variants.h"
+
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+
+#define COOKIE	9
+
+/* A read at its attempt. */
+struct held {
+	int fd;
+	int uffd;
+	char *page;
+	__u64 id;
+};
+
+FIXTURE(held) {
+	int fd;
+	int sock;
+	int peer;
+	__u64 conn;
+	struct held read;
+};
+
+FIXTURE_VARIANT(held) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(held, poll_ipv4) POLL_IPV4;
+FIXTURE_VARIANT_ADD(held, poll_ipv6) POLL_IPV6;
+FIXTURE_VARIANT_ADD(held, thread_ipv4) THREAD_IPV4;
+FIXTURE_VARIANT_ADD(held, thread_ipv6) THREAD_IPV6;
+
+FIXTURE_SETUP(held)
+{
+	struct cancelio_op op;
+	struct uffd_msg fault;
+	int ends[2];
+
+	self->fd = cio_context(variant->engine, 0);
+	if (self->fd == -EOPNOTSUPP)
+		SKIP(return, "engine %u is not there", variant->engine);
+	self->read.fd = self->fd;
+	self->read.page = held_page(&self->read.uffd);
+	if (!self->read.page)
+		SKIP(return, "no userfaultfd(2)");
+	ASSERT_EQ(0, tcp_pair(variant->family, ends));
+	self->sock = ends[0];
+	self->peer = ends[1];
+	ASSERT_EQ(0, cio_attach(self->fd, self->sock, &self->conn));
+	op = with_flags(op_recv(self->conn, self->read.page, 1), CANCELIO_OP_WORKER);
+	op = with_cookie(op, COOKIE);
+	ASSERT_EQ(1, cio_submit(self->fd, &op, 1, &self->read.id, NULL));
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	ASSERT_EQ(sizeof(fault), read(self->read.uffd, &fault, sizeof(fault)));
+}
+
+FIXTURE_TEARDOWN(held)
+{
+	close(self->read.uffd);
+	close(self->fd);
+	close(self->sock);
+	close(self->peer);
+}
+
+/* Lets it go, and gets its end: it moved its byte, or took nothing and ended for @reason. */
+static bool ends_well(const struct held *held, __u8 reason)
+{
+	struct cancelio_completion result;
+
+	if (release_page(held->uffd, held->page) || reap(held->fd, &result) != 1)
+		return false;
+	if (result.id != held->id || result.user_data != COOKIE)
+		return false;
+	if (result.reason == CANCELIO_DONE)
+		return result.bytes == 1 && held->page[0] == 'x';
+	return result.reason == reason && !result.bytes && !held->page[0];
+}
+
+TEST_F(held, C30_signal_ends_the_waiting_of_a_cancel_which_stays_requested)
+{
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(-EINTR, cio_cancel(self->fd, CANCELIO_CANCEL_ID, self->read.id, 0));
+	EXPECT_EQ(-EINTR, cio_cancel(self->fd, CANCELIO_CANCEL_COOKIE, COOKIE, 0));
+	EXPECT_EQ(-EINTR, cio_cancel(self->fd, CANCELIO_CANCEL_CONN, self->conn,
+				     CANCELIO_READ));
+	EXPECT_EQ(-EINTR, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+	ASSERT_EQ(0, interrupt_often(false));
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_CANCELED));
+	EXPECT_TRUE(stays_empty(self->fd));
+	EXPECT_EQ(-ENOENT, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+}
+
+TEST_F(held, C32_signal_ends_the_waiting_of_a_detach_which_goes_on)
+{
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(-EINTR, cio_detach(self->fd, self->conn));
+	ASSERT_EQ(0, interrupt_often(false));
+	EXPECT_EQ(-EBADF, cio_detach(self->fd, self->conn));
+	EXPECT_EQ(-EBADF, submit_one(self->fd, op_send(self->conn, "x", 1)));
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_CLOSED));
+	/* With the last descriptor gone, the peer sees that the socket was dropped. */
+	EXPECT_EQ(0, close(self->sock));
+	EXPECT_NE(0, wait_events(self->peer, POLLRDHUP | POLLHUP) & (POLLRDHUP | POLLHUP));
+}
+
+TEST_F(held, C34_signal_ends_the_waiting_of_a_shutdown_which_goes_on)
+{
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(-EINTR, cio_shutdown(self->fd));
+	ASSERT_EQ(0, interrupt_often(false));
+	EXPECT_EQ(-ESHUTDOWN, cio_shutdown(self->fd));
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_CLOSED));
+}
+
+struct canceler {
+	int fd;
+	__u64 id;
+	int returned;
+	int ret;
+};
+
+static void *cancel_it(void *argument)
+{
+	struct canceler *canceler = argument;
+
+	canceler->ret = cio_cancel(canceler->fd, CANCELIO_CANCEL_ID, canceler->id, 0);
+	__atomic_store_n(&canceler->returned, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+TEST_F(held, C6_cancel_does_not_return_while_the_buffer_may_still_be_written)
+{
+	struct canceler canceler = { .fd = self->fd, .id = self->read.id };
+	struct cancelio_completion result;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, cancel_it, &canceler));
+	sleep_until(after(A_WHILE));
+	EXPECT_EQ(0, __atomic_load_n(&canceler.returned, __ATOMIC_ACQUIRE));
+	ASSERT_EQ(0, release_page(self->read.uffd, self->read.page));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	/* It is over: its completion is there, and says which of the two won. */
+	ASSERT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_EQ(canceler.ret == 1 ? CANCELIO_CANCELED : CANCELIO_DONE, result.reason);
+	EXPECT_TRUE(canceler.ret == 1 || canceler.ret == -ENOENT);
+	self->read.page[0] = (char)POISON;
+	sleep_until(after(A_WHILE));
+	EXPECT_EQ((char)POISON, self->read.page[0]);
+}
+
+TEST_F(held, C16_deadline_of_an_operation_at_its_attempt_waits_for_the_attempt)
+{
+	ASSERT_EQ(0, cio_deadline(self->fd, self->conn, CANCELIO_READ, now(), 0));
+	EXPECT_TRUE(stays_empty(self->fd));
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_DEADLINE));
+}
+
+TEST_HARNESS_MAIN

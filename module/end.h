@@ -35,6 +35,8 @@ struct cio_outcome {
  * struct cio_sleeper - a thread asleep for a BLOCKED operation, on its stack
  * @task: the thread; it sleeps interruptibly
  * @op: the operation
+ * @tried: the id of the last one that the thread tried and that waits, or 0;
+ *	the thread's own
  * @event: something happened on the socket, to be tried
  * @interrupted: somebody has won @op and sent SIGHUP; @out says why it ends
  * @out: valid once @interrupted
@@ -46,6 +48,7 @@ struct cio_outcome {
 struct cio_sleeper {
 	struct task_struct *task;
 	struct cio_op *op;
+	u64 tried;
 	bool event;
 	bool interrupted;
 	struct cio_outcome out;

@@ -52,21 +52,26 @@ static int thread_sleep(struct cio_ctx *ctx, const struct cio_sleeper *sleeper)
 	return ret;
 }
 
-/* Try what can be tried, with the owner's memory and no longer than that. */
-static void thread_run(struct cio_ctx *ctx, struct cio_side *side)
+/*
+ * Try what can be tried, with the owner's memory and no longer than that.  Returns
+ * the id of the operation that waits, or 0.
+ */
+static u64 thread_run(struct cio_ctx *ctx, struct cio_side *side)
 {
 	struct cio_kick kick = {};
 	int budget = CIO_TURN;
+	u64 tried;
 
 	if (!cio_worker_enter(ctx)) {
 		/* Its end may not have come to this conn yet. */
 		cio_side_close(cio_side_conn(side));
-		return;
+		return 0;
 	}
-	cio_side_run_kept(side, &budget, &kick);
+	tried = cio_side_run_kept(side, &budget, &kick);
 	cio_worker_leave(ctx);
 	cio_kick_flush(ctx, &kick);
 	cond_resched();
+	return tried;
 }
 
 /* Sleep until the operation has ended or is to be tried again. */
@@ -87,10 +92,10 @@ static void thread_serve(struct cio_ctx *ctx, struct cio_side *side)
 {
 	struct cio_sleeper sleeper = { .task = current };
 
-	thread_run(ctx, side);
+	sleeper.tried = thread_run(ctx, side);
 	while (cio_side_block(side, &sleeper)) {
 		thread_wait(ctx, side, &sleeper);
-		thread_run(ctx, side);
+		sleeper.tried = thread_run(ctx, side);
 	}
 }
 

@@ -337,14 +337,15 @@ static bool side_may_run(const struct cio_conn *conn, const struct cio_op *op,
 /*
  * Run the operations of a side until one waits.  An operation that left the queue
  * meanwhile is passed over, and one that expired in the queue is not started
- * (golang/go#38769, its second half).
+ * (golang/go#38769, its second half).  Returns the one that waits, or NULL.
  */
-static void side_run(struct cio_conn *conn, struct cio_side *side,
-		     enum cio_pool_kind who, int *budget, struct cio_kick *kick)
+static struct cio_op *side_run(struct cio_conn *conn, struct cio_side *side,
+			       enum cio_pool_kind who, int *budget,
+			       struct cio_kick *kick)
 	__must_hold(&conn->lock)
 {
 	enum side_next next = SIDE_ENDED;
-	struct cio_op *op;
+	struct cio_op *op = NULL;
 
 	while (next == SIDE_ENDED && !side->running &&
 	       (op = side_first_queued(side))) {
@@ -364,6 +365,7 @@ static void side_run(struct cio_conn *conn, struct cio_side *side,
 		else
 			next = side_attempt(conn, side, budget, kick);
 	}
+	return next == SIDE_QUEUED ? op : NULL;
 }
 
 /* Run a ready side, and give back the reference that came with it. */
@@ -383,22 +385,30 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 
 /*
  * Thread engine: the same for a thread that keeps the side, and with it the
- * reference, until cio_side_block() takes both.
+ * reference, until cio_side_block() takes both.  Returns the id of the operation
+ * that waits, or 0.
  */
-void cio_side_run_kept(struct cio_side *side, int *budget,
-		       struct cio_kick *kick)
+u64 cio_side_run_kept(struct cio_side *side, int *budget,
+		      struct cio_kick *kick)
 {
 	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_op *op;
+	u64 id;
 
 	spin_lock_irq(&conn->lock);
-	side_run(conn, side, CIO_POOL_WORKER, budget, kick);
+	op = side_run(conn, side, CIO_POOL_WORKER, budget, kick);
+	/* Whoever has won it meanwhile cannot give it away yet. */
+	id = op ? cio_op_id(op) : 0;
 	spin_unlock_irq(&conn->lock);
+	return id;
 }
 
 /*
  * The thread that has the side is to sleep for its first operation.  False when
  * there is none, or another runner's: then it does not have the side any more.
- * An event since the last attempt began is handed on with the operation.
+ * An event since the last attempt began is handed on with the operation.  So is one
+ * that may have been before, where that attempt was not this operation's: it came to
+ * the front meanwhile, or the thread's turn was over.
  */
 bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
 {
@@ -413,7 +423,8 @@ bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
 	if (op) {
 		trace_cio_block(conn, op, current->pid);
 		sleeper->op = op;
-		sleeper->event = side->again;
+		sleeper->event = side->again ||
+				 cio_op_id(op) != sleeper->tried;
 		sleeper->interrupted = false;
 		side->sleeper = sleeper;
 	} else {

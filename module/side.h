@@ -11,8 +11,8 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		   struct cio_kick *kick);
 void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 		  struct cio_kick *kick);
-void cio_side_run_kept(struct cio_side *side, int *budget,
-		       struct cio_kick *kick);
+u64 cio_side_run_kept(struct cio_side *side, int *budget,
+		      struct cio_kick *kick);
 bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper);
 bool cio_side_unblock(struct cio_side *side, struct cio_kick *kick);
 void cio_side_pass_on(struct cio_side *side);

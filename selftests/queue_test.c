@@ -6,6 +6,8 @@
 #include <pthread.h>
 
 #define MANY	100
+/* More than one turn of a worker. */
+#define MORE	200
 #define THREADS	8
 #define EACH	60
 
@@ -61,6 +63,27 @@ TEST_F(tcp, C20_reads_are_done_in_the_order_of_submission)
 		ASSERT_EQ(i, result.user_data);
 	}
 	EXPECT_TRUE(pattern_holds(bytes, MANY, 0));
+}
+
+TEST_F(tcp, C20_reads_of_one_event_are_all_done_however_many)
+{
+	struct cancelio_completion result;
+	struct cancelio_op ops[MORE];
+	__u8 bytes[MORE] = {}, data[MORE];
+	int i;
+
+	pattern_fill(data, MORE, 0);
+	for (i = 0; i < MORE; i++)
+		ops[i] = with_cookie(op_recv(self->conn, bytes + i, 1), i);
+	ASSERT_EQ(MORE, cio_submit(self->fd, ops, MORE, NULL, NULL));
+	EXPECT_TRUE(stays_empty(self->fd));
+	ASSERT_EQ(MORE, write(self->peer, data, MORE));
+	for (i = 0; i < MORE; i++) {
+		ASSERT_EQ(1, reap(self->fd, &result));
+		EXPECT_DONE(result, 1);
+		ASSERT_EQ(i, result.user_data);
+	}
+	EXPECT_TRUE(pattern_holds(bytes, MORE, 0));
 }
 
 TEST_F(tcp, C20_writes_are_done_in_the_order_of_submission)

@@ -220,6 +220,7 @@ void cio_ctx_put(struct cio_ctx *ctx)
 		return;
 	WARN_ON_ONCE(atomic_read(&ctx->live_conns));
 	cio_timers_stop(&ctx->timers);
+	cio_owner_stop(&ctx->owned);
 	cio_ops_free(&ctx->ops);
 	cio_cookies_free(ctx->cookies);
 	cio_ring_free(&ctx->ring);

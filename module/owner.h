@@ -9,6 +9,8 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+struct cio_owner;
+
 /**
  * struct cio_owned - what ends with its owner
  * @end: ends it; may sleep; may be called more than once and at once
@@ -16,6 +18,10 @@
  * @node: in the list of its address space
  * @wait: hears when @group ends
  * @work: ends it then, in a thread
+ * @owner: its address space
+ * @inside: kernel threads that have that address space taken
+ * @look: looks now and then, while there are some, whether the program is still
+ *	that one
  */
 struct cio_owned {
 	void (*end)(struct cio_owned *owned);
@@ -23,6 +29,9 @@ struct cio_owned {
 	struct list_head node;
 	struct wait_queue_entry wait;
 	struct work_struct work;
+	struct cio_owner *owner;
+	atomic_t inside;
+	struct delayed_work look;
 };
 
 /**
@@ -37,11 +46,14 @@ struct cio_owner {
 	struct list_head owned;
 };
 
+bool cio_owner_enter(struct cio_owned *owned);
+void cio_owner_leave(struct cio_owned *owned);
 struct cio_owner *cio_owner_get(void);
 void cio_owner_put(struct cio_owner *owner);
 void cio_owner_add(struct cio_owner *owner, struct cio_owned *owned,
 		   void (*end)(struct cio_owned *owned));
 void cio_owner_del(struct cio_owner *owner, struct cio_owned *owned);
+void cio_owner_stop(struct cio_owned *owned);
 
 static inline struct mm_struct *cio_owner_mm(const struct cio_owner *owner)
 {

@@ -7,7 +7,6 @@
 
 #include <linux/kthread.h>
 #include <linux/module.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 /* Run ready sides of the pool until the budget is used up; returns what is left. */
@@ -57,23 +56,15 @@ static void worker_bury(struct cio_ctx *ctx)
  */
 bool cio_worker_enter(struct cio_ctx *ctx)
 {
-	struct mm_struct *mm = cio_owner_mm(ctx->owner);
-
-	if (!mmget_not_zero(mm)) {
-		worker_bury(ctx);
-		return false;
-	}
-	kthread_use_mm(mm);
-	return true;
+	if (cio_owner_enter(&ctx->owned))
+		return true;
+	worker_bury(ctx);
+	return false;
 }
 
 void cio_worker_leave(struct cio_ctx *ctx)
 {
-	struct mm_struct *mm = cio_owner_mm(ctx->owner);
-
-	kthread_unuse_mm(mm);
-	/* The last user's teardown is long: not here. */
-	mmput_async(mm);
+	cio_owner_leave(&ctx->owned);
 }
 
 static void worker_enlist(struct cio_pool *pool, struct cio_runner *worker)

@@ -240,19 +240,25 @@ static void end_in_call(struct child *child)
 	run(child->fd, op_recv(child->conns[0], &byte, 1), &result);
 }
 
-static void end_by_exec(struct child *child)
+static void execute_another(void)
 {
 	char name[] = "linger", linger[] = "CANCELIO_TEST_LINGER=1";
 	char *const arguments[] = { name, NULL };
 	char *const environment[] = { linger, NULL };
+
+	execve("/proc/self/exe", arguments, environment);
+	_exit(5);
+}
+
+static void end_by_exec(struct child *child)
+{
 	int ends[2];
 
 	/* Its standard input never ends, and the context's descriptor survives. */
 	if (pipe(ends) || dup2(ends[0], 0) || fcntl(child->fd, F_SETFD, 0))
 		_exit(4);
 	say_ready(child);
-	execve("/proc/self/exe", arguments, environment);
-	_exit(5);
+	execute_another();
 }
 
 /* Leaves a copy of the descriptor in a grandchild that lives on, then exits. */
@@ -418,56 +424,117 @@ static int send_fd(int sock, int fd)
 	return sendmsg(sock, &msg, 0) == 1 ? 0 : -1;
 }
 
-/* A read by a worker into a page that another process holds back, the ring mapped. */
+/*
+ * A read by a worker into a page that another process holds back, the ring mapped.
+ * A byte from there makes this one execute another program, all descriptors kept.
+ */
 static void read_into_held_page(__u32 engine, int listener, int helper)
 {
 	int sock = tcp_connect(listener), fd = cio_context(engine, 8), uffd;
 	void *page = held_page(&uffd);
 	__u64 conn;
+	char byte;
 
 	if (!page)
 		_exit(4);
 	if (send_fd(helper, uffd) || cio_attach(fd, sock, &conn) || !cio_map(fd, 8) ||
 	    submit_one(fd, with_flags(op_recv(conn, page, 1), CANCELIO_OP_WORKER)) != 1)
 		_exit(2);
-	pause();
+	close(sock);
+	if (dup2(helper, 0) || read(helper, &byte, 1) != 1 || fcntl(fd, F_SETFD, 0) ||
+	    fcntl(uffd, F_SETFD, 0))
+		_exit(3);
+	execute_another();
+}
+
+/* A child with a worker in a page fault, as seen from here. */
+struct held {
+	pid_t pid;
+	int listener;
+	/* To the child. */
+	int pair[2];
+	/* Of its connection. */
+	int peer;
+	int uffd;
+};
+
+static int receive_fd(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control, .msg_controllen = sizeof(control) };
+	int fd;
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+/* Returns 1 when its worker is in the fault, 0 when there is no userfaultfd(2). */
+static int hold(struct held *held, __u32 engine)
+{
+	struct uffd_msg fault;
+
+	held->listener = tcp_listen(AF_INET);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, held->pair))
+		return -1;
+	held->pid = fork();
+	if (held->pid < 0)
+		return -1;
+	if (!held->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(held->pair[0]);
+		read_into_held_page(engine, held->listener, held->pair[1]);
+		_exit(0);
+	}
+	close(held->pair[1]);
+	held->peer = accept4(held->listener, NULL, NULL, SOCK_CLOEXEC);
+	held->uffd = receive_fd(held->pair[0]);
+	if (held->uffd < 0)
+		return 0;
+	if (write(held->peer, "x", 1) != 1)
+		return -1;
+	return read(held->uffd, &fault, sizeof(fault)) == sizeof(fault) ? 1 : -1;
+}
+
+static void release(struct held *held)
+{
+	close(held->pair[0]);
+	close(held->uffd);
+	close(held->peer);
+	close(held->listener);
 }
 
 /* The worker keeps the dead program's memory, and that the ring's mapping, and that the file. */
 TEST_F(engine, C34_killed_with_a_worker_in_a_page_fault_that_nobody_answers)
 {
-	int listener = tcp_listen(AF_INET), pair[2], peer;
-	struct uffd_msg fault;
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-			      .msg_control = control, .msg_controllen = sizeof(control) };
-	pid_t pid;
-	int uffd;
+	struct held held;
+	int there = hold(&held, variant->engine);
 
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(pair[0]);
-		read_into_held_page(variant->engine, listener, pair[1]);
-		_exit(0);
-	}
-	close(pair[1]);
-	peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	ASSERT_LE(0, peer);
-	if (recvmsg(pair[0], &msg, MSG_CMSG_CLOEXEC) != 1)
+	ASSERT_LE(0, there);
+	if (!there)
 		SKIP(return, "no userfaultfd(2)");
-	memcpy(&uffd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(uffd));
-	ASSERT_EQ(1, write(peer, "x", 1));
-	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
-	ASSERT_EQ(0, kill(pid, SIGKILL));
-	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-	EXPECT_NE(0, wait_events(peer, POLLIN | POLLRDHUP | POLLHUP));
-	close(uffd);
-	close(peer);
-	close(listener);
+	kill_child(held.pid);
+	EXPECT_NE(0, wait_events(held.peer, POLLIN | POLLRDHUP | POLLHUP));
+	release(&held);
+}
+
+/* Here the process goes on, as another program, and has all the descriptors. */
+TEST_F(engine, C34_exec_with_a_worker_in_a_page_fault_that_nobody_answers)
+{
+	struct held held;
+	int there = hold(&held, variant->engine);
+
+	ASSERT_LE(0, there);
+	if (!there)
+		SKIP(return, "no userfaultfd(2)");
+	ASSERT_EQ(1, write(held.pair[0], "e", 1));
+	EXPECT_NE(0, wait_events(held.peer, POLLIN | POLLRDHUP | POLLHUP));
+	EXPECT_EQ(0, waitpid(held.pid, NULL, WNOHANG));
+	kill_child(held.pid);
+	release(&held);
 }
 
 /* The same in this process, where the completions can be looked at. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Cancel: what waits ends here and now; what runs gets a note, and ends when
- * its attempt returns, unless the attempt does its work.
+ * its attempt returns, unless the attempt does its work; what a thread sleeps for
+ * gets one too, and the thread ends it.
  */
 #include "cancel.h"
 
@@ -48,8 +49,8 @@ static int cancel_wait_gone(struct cio_ctx *ctx, u64 id)
 					cancel_gone(op, cio_id_gen(id)));
 }
 
-/* Cancel one; as cio_side_cancel_op(), -ENOENT where there is nothing to do. */
-static int cancel_id(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
+/* Ask for the cancel of one; as cio_side_cancel_op(). */
+static int cancel_ask(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
 {
 	struct cio_op *op = cio_op_find(&ctx->ops, id);
 	struct cio_kick kick = {};
@@ -61,15 +62,21 @@ static int cancel_id(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
 		return -ENOENT;
 	ret = cio_side_cancel_op(conn, op, cio_id_gen(id), req, &kick);
 	cio_kick_flush(ctx, &kick);
-	if (ret == -EALREADY) {
-		/* It ends otherwise: be back when its completion is there. */
-		ret = cancel_wait_gone(ctx, id) ? -EINTR : -ENOENT;
-	}
 	cio_conn_put(conn);
 	return ret;
 }
 
-/* Nothing is allocated for an operation that waits. */
+/* The same; one that ends otherwise has ended on return, unless -EINTR. */
+static int cancel_id(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
+{
+	int ret = cancel_ask(ctx, id, req);
+
+	if (ret == -EALREADY)
+		ret = cancel_wait_gone(ctx, id) ? -EINTR : -ENOENT;
+	return ret;
+}
+
+/* Nothing is allocated for an operation that nobody has. */
 static int cancel_by_id(struct cio_ctx *ctx, u64 id)
 {
 	struct cio_cancel_req *req;
@@ -99,22 +106,36 @@ static int cancel_wait_ending(struct cio_conn *conn, struct cio_side *side)
 	return 0;
 }
 
+static bool cancel_wants(u32 sides, int i)
+{
+	return sides & (i == CIO_READ ? CANCELIO_READ : CANCELIO_WRITE);
+}
+
+/* Ask all before any is waited for: a signal ends only the waiting. */
 static int cancel_conn(struct cio_conn *conn, u32 sides,
 		       struct cio_cancel_req *req)
 {
 	int i, ret, ended = 0;
 
 	for (i = 0; i < CIO_SIDES; i++) {
-		if (!(sides & (i == CIO_READ ? CANCELIO_READ : CANCELIO_WRITE)))
+		if (!cancel_wants(sides, i))
 			continue;
 		ret = cio_side_cancel(conn, &conn->sides[i], req);
 		if (ret < 0)
 			return ret;
 		ended += ret;
-		if (cancel_wait_ending(conn, &conn->sides[i]))
-			return -EINTR;
 	}
 	return ended;
+}
+
+static int cancel_conn_wait(struct cio_conn *conn, u32 sides)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < CIO_SIDES && !ret; i++)
+		if (cancel_wants(sides, i))
+			ret = cancel_wait_ending(conn, &conn->sides[i]);
+	return ret;
 }
 
 static int cancel_by_conn(struct cio_ctx *ctx, u64 id, u32 sides,
@@ -126,6 +147,8 @@ static int cancel_by_conn(struct cio_ctx *ctx, u64 id, u32 sides,
 	if (!conn)
 		return -EBADF;
 	ret = cancel_conn(conn, sides, req);
+	if (ret >= 0 && cancel_conn_wait(conn, sides))
+		ret = -EINTR;
 	cio_conn_put(conn);
 	return ret;
 }
@@ -141,10 +164,10 @@ static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
 	u64 id;
 
 	while ((id = cio_cookie_find(ctx->cookies, cookie, false))) {
-		ret = cancel_id(ctx, id, req);
-		if (ret == -ENOMEM || ret == -EINTR)
+		ret = cancel_ask(ctx, id, req);
+		if (ret == -ENOMEM)
 			return ret;
-		if (signal_pending(current))
+		if (fatal_signal_pending(current))
 			return -EINTR;
 		ended += ret == 1;
 		cond_resched();
@@ -158,21 +181,31 @@ static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
 
 static int cancel_all(struct cio_ctx *ctx, struct cio_cancel_req *req)
 {
+	const u32 both = CANCELIO_READ | CANCELIO_WRITE;
 	unsigned long slot;
 	struct cio_conn *conn;
-	int ret, ended = 0;
+	int ret = 0, ended = 0;
 
 	xa_for_each(&ctx->conns, slot, conn) {
 		/* Only its slot is sure here. */
 		conn = cio_conn_get_slot(ctx, slot);
 		if (!conn)
 			continue;
-		ret = cancel_conn(conn, CANCELIO_READ | CANCELIO_WRITE, req);
+		ret = cancel_conn(conn, both, req);
 		cio_conn_put(conn);
 		if (ret < 0)
 			return ret;
 		ended += ret;
 		cond_resched();
+	}
+	xa_for_each(&ctx->conns, slot, conn) {
+		conn = cio_conn_get_slot(ctx, slot);
+		if (!conn)
+			continue;
+		ret = cancel_conn_wait(conn, both);
+		cio_conn_put(conn);
+		if (ret)
+			return ret;
 	}
 	return ended;
 }

@@ -229,7 +229,7 @@ void cio_conn_put(struct cio_conn *conn)
 	else if (task_tgid(current) == ctx->owned.group)
 		conn_free(conn);
 	else
-		cio_pool_add_orphan(&ctx->pool, &conn->orphan);
+		cio_pool_add_orphan(&ctx->pool, &conn->orphan, false);
 }
 
 /*
@@ -240,9 +240,10 @@ void cio_conn_put(struct cio_conn *conn)
 void cio_conn_put_async(struct cio_conn *conn)
 {
 	struct cio_ctx *ctx = conn->ctx;
+	bool by_worker = in_task() && current->flags & PF_KTHREAD;
 
 	if (atomic_dec_and_test(&conn->refs))
-		cio_pool_add_orphan(&ctx->pool, &conn->orphan);
+		cio_pool_add_orphan(&ctx->pool, &conn->orphan, by_worker);
 }
 
 /* In a worker, without the owner's memory, which a close must not pin. */

@@ -55,9 +55,10 @@ struct cio_sleeper {
 };
 
 /**
- * struct cio_cancel_req - one cancel call, on its way to running operations
+ * struct cio_cancel_req - one cancel call, on its way to operations that run, or
+ *	that a thread sleeps for
  * @refs: one of the call, one of each note
- * @pending: operations that have not ended yet
+ * @pending: operations in the hands of a thread that have not ended yet
  * @ended: operations that it ended
  */
 struct cio_cancel_req {
@@ -67,7 +68,7 @@ struct cio_cancel_req {
 };
 
 /**
- * struct cio_cancel_note - a cancel call at a running operation
+ * struct cio_cancel_note - a cancel call at such an operation
  * @next: another call that wants the same
  * @req: the call
  */

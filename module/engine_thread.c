@@ -25,28 +25,50 @@
 
 #include <linux/sched/signal.h>
 
-/*
- * 0: news from the socket; -ERESTARTSYS: a note came; -EAGAIN: there is an orphan,
- * and nobody is idle.
+/* Until a thread that could not be made is tried again, jiffies. */
+#define ALONE_PAUSE (HZ / 10)
+
+/**
+ * struct thread - one of the engine's, on its stack
+ * @sleeper: what the side knows of it
+ * @alone: no other thread is there for the next side, and none could be made
  */
-static int thread_sleep(struct cio_ctx *ctx, const struct cio_sleeper *sleeper)
+struct thread {
+	struct cio_sleeper sleeper;
+	bool alone;
+};
+
+/* The next side is to find a thread, while there may be one more. */
+static void thread_fetch_another(struct cio_ctx *ctx, struct thread *thread)
+{
+	if (thread->alone)
+		thread->alone = cio_worker_spawn(ctx) < 0;
+}
+
+/*
+ * 0: news from the socket; -ERESTARTSYS: a note came; -EAGAIN: there is something
+ * to do for the others.
+ */
+static int thread_sleep(struct cio_ctx *ctx, const struct thread *thread)
 {
 	int ret = 0;
 
 	for (;;) {
 		/* Before the looks: what comes from here on ends the sleep. */
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (READ_ONCE(sleeper->event))
+		if (READ_ONCE(thread->sleeper.event))
 			break;
 		if (signal_pending(current)) {
 			ret = -ERESTARTSYS;
 			break;
 		}
-		if (!llist_empty(&ctx->pool.orphans)) {
+		if (!llist_empty(&ctx->pool.orphans))
 			ret = -EAGAIN;
+		else if (!schedule_timeout(thread->alone ? ALONE_PAUSE :
+					   MAX_SCHEDULE_TIMEOUT))
+			ret = -EAGAIN;
+		if (ret)
 			break;
-		}
-		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 	return ret;
@@ -76,39 +98,40 @@ static u64 thread_run(struct cio_ctx *ctx, struct cio_side *side)
 
 /* Sleep until the operation has ended or is to be tried again. */
 static void thread_wait(struct cio_ctx *ctx, struct cio_side *side,
-			struct cio_sleeper *sleeper)
+			struct thread *thread)
 {
 	struct cio_kick kick = {};
 
 	do {
-		if (thread_sleep(ctx, sleeper) == -EAGAIN)
-			cio_conn_free_orphans(ctx);
+		if (thread_sleep(ctx, thread) != -EAGAIN)
+			continue;
+		cio_conn_free_orphans(ctx);
+		thread_fetch_another(ctx, thread);
 	} while (!cio_side_unblock(side, &kick));
 	cio_kick_flush(ctx, &kick);
 }
 
 /* Serve a side until no operation is left on it. */
-static void thread_serve(struct cio_ctx *ctx, struct cio_side *side)
+static void thread_serve(struct cio_ctx *ctx, struct cio_side *side,
+			 struct thread *thread)
 {
-	struct cio_sleeper sleeper = { .task = current };
-
-	sleeper.tried = thread_run(ctx, side);
-	while (cio_side_block(side, &sleeper)) {
-		thread_wait(ctx, side, &sleeper);
-		sleeper.tried = thread_run(ctx, side);
+	thread->sleeper.tried = thread_run(ctx, side);
+	while (cio_side_block(side, &thread->sleeper)) {
+		thread_wait(ctx, side, thread);
+		thread->sleeper.tried = thread_run(ctx, side);
 	}
 }
 
 static void thread_turn(struct cio_ctx *ctx)
 {
+	struct thread thread = { .sleeper.task = current };
 	struct list_head *ready;
-	bool alone;
 
-	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, &alone))) {
-		/* The next side finds a thread while there may be one more. */
-		if (alone)
-			cio_worker_spawn(ctx);
-		thread_serve(ctx, container_of(ready, struct cio_side, ready));
+	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER,
+				      &thread.alone))) {
+		thread_fetch_another(ctx, &thread);
+		thread_serve(ctx, container_of(ready, struct cio_side, ready),
+			     &thread);
 		cio_conn_free_orphans(ctx);
 	}
 }

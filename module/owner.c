@@ -13,8 +13,8 @@
  */
 #include "owner.h"
 
-#include <linux/pid.h>
 #include <linux/kthread.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -133,6 +133,8 @@ bool cio_owner_enter(struct cio_owned *owned)
 	if (!mmget_not_zero(mm))
 		return false;
 	atomic_inc(&owned->inside);
+	/* Pairs with the work's look at the count, once it is not pending. */
+	smp_mb__after_atomic();
 	if (!delayed_work_pending(&owned->look))
 		queue_delayed_work(system_unbound_wq, &owned->look, LOOK_PAUSE);
 	kthread_use_mm(mm);

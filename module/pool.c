@@ -55,6 +55,19 @@ void cio_pool_add(struct cio_pool *pool, struct list_head *side,
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
+/* Take a side off the ready list; false when it is not there: somebody has it. */
+bool cio_pool_remove(struct cio_pool *pool, struct list_head *side)
+{
+	unsigned long flags;
+	bool there;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	there = !list_empty(side);
+	list_del_init(side);
+	spin_unlock_irqrestore(&pool->lock, flags);
+	return there;
+}
+
 /* Where a runner of kind @who finds work next, or NULL. */
 static struct list_head *pool_peek(struct cio_pool *pool,
 				   enum cio_pool_kind who)
@@ -67,11 +80,11 @@ static struct list_head *pool_peek(struct cio_pool *pool,
 }
 
 /*
- * Take the next ready side, with its reference.  @more, where wanted, says that
- * yet another one is there and no worker is idle.
+ * Take the next ready side, with its reference.  @alone, where wanted, says that
+ * no worker is idle.
  */
 struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
-				bool *more)
+				bool *alone)
 {
 	struct list_head *side;
 	unsigned long flags;
@@ -80,8 +93,8 @@ struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
 	side = pool_peek(pool, who);
 	if (side)
 		list_del_init(side);
-	if (more)
-		*more = side && list_empty(&pool->idle[CIO_POOL_WORKER]);
+	if (alone)
+		*alone = side && list_empty(&pool->idle[CIO_POOL_WORKER]);
 	spin_unlock_irqrestore(&pool->lock, flags);
 	return side;
 }
@@ -136,16 +149,17 @@ bool cio_pool_has_spare(struct cio_pool *pool)
 /*
  * From any context; at least one worker lives as long as there is a conn.  Where
  * none is idle, one that sleeps for an operation does it: whoever is awake does
- * not mind to be woken.
+ * not mind to be woken.  A worker itself looks at the orphans before it sleeps.
  */
-void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn)
+void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn,
+			 bool by_worker)
 {
 	struct cio_runner *worker;
 	unsigned long flags;
 
 	llist_add(conn, &pool->orphans);
 	spin_lock_irqsave(&pool->lock, flags);
-	if (!pool_wake(pool, CIO_POOL_WORKER))
+	if (!pool_wake(pool, CIO_POOL_WORKER) && !by_worker)
 		list_for_each_entry(worker, &pool->workers, all)
 			wake_up_process(worker->task);
 	spin_unlock_irqrestore(&pool->lock, flags);

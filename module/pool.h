@@ -44,7 +44,8 @@ struct cio_runner {
  * @orphans: conns whose last reference went where a file cannot be closed; a
  *	worker frees them; no lock
  *
- * No ready side is forgotten: a runner looks at @ready and joins @idle under
+ * No ready side is forgotten, as far as there are threads for them (on the thread
+ * engine one that sleeps for an operation is not there for others): a runner looks at @ready and joins @idle under
  * one lock, making a side ready takes one runner out of @idle and wakes it, and
  * whoever was idle looks at @ready again, whatever woke it, before it goes.
  */
@@ -61,13 +62,15 @@ struct cio_pool {
 void cio_pool_init(struct cio_pool *pool);
 void cio_pool_add(struct cio_pool *pool, struct list_head *side,
 		  enum cio_pool_kind who);
+bool cio_pool_remove(struct cio_pool *pool, struct list_head *side);
 struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
-				bool *more);
+				bool *alone);
 bool cio_pool_idle(struct cio_pool *pool, struct cio_runner *runner,
 		   enum cio_pool_kind who);
 void cio_pool_busy(struct cio_pool *pool, struct cio_runner *runner);
 bool cio_pool_has_spare(struct cio_pool *pool);
-void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn);
+void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn,
+			 bool by_worker);
 void cio_pool_stop(struct cio_pool *pool);
 
 #endif /* CIO_POOL_H */

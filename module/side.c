@@ -13,7 +13,8 @@
  * interrupts; on PREEMPT_RT all sleep, and both come in threads.  No wait-queue
  * lock is taken under the conn's lock: what is to be woken is noted in a struct
  * cio_kick and woken afterwards.  A waiting thread is woken under the conn's
- * lock by wake_up_process(), which takes the scheduler's locks only.
+ * lock by wake_up_process(), which takes the scheduler's locks only; a thread of
+ * ours gets its signal there, under its siglock, which is inner too.
  *
  * On the thread engine a thread that has a side sleeps where its first operation
  * would wait, for that one (BLOCKED).  Who wins such an operation does not end it,
@@ -302,6 +303,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		return -EBADF;
 	}
 	WRITE_ONCE(op->conn, conn);
+	trace_cio_submit(conn, op);
 	idle = !side->running && list_empty(&side->queue);
 	if (side_start_verdict(conn, side, op, &out)) {
 		list_add_tail(&op->queue, &side->queue);
@@ -400,6 +402,7 @@ u64 cio_side_run_kept(struct cio_side *side, int *budget,
 	/* Whoever has won it meanwhile cannot give it away yet. */
 	id = op ? cio_op_id(op) : 0;
 	spin_unlock_irq(&conn->lock);
+	cio_ctx_wake_ends(conn->ctx);
 	return id;
 }
 
@@ -447,8 +450,9 @@ static void side_end_interrupted(struct cio_conn *conn, struct cio_side *side,
 	struct cio_outcome *out = &sleeper->out;
 	ktime_t now = ktime_get();
 
-	if (out->reason == CANCELIO_DEADLINE)
-		out->late += now - out->now;
+	if (out->reason == CANCELIO_DEADLINE &&
+	    check_add_overflow(out->late, now - out->now, &out->late))
+		out->late = S64_MAX;
 	out->now = now;
 	cio_end_op(conn, side, sleeper->op, out, kick);
 	cio_cancel_notes_settle(side, out->reason == CANCELIO_CANCELED, kick);
@@ -747,6 +751,21 @@ u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
 	return id;
 }
 
+/*
+ * Nothing is left to run on a closed side: it does not wait for a runner, who may be
+ * long in coming.
+ */
+static void side_unready(struct cio_conn *conn, struct cio_side *side)
+{
+	spin_lock_irq(&conn->lock);
+	if (side->is_ready && cio_pool_remove(&conn->ctx->pool, &side->ready)) {
+		side->is_ready = false;
+		/* Not the last one: the caller has a reference of its own. */
+		atomic_dec(&conn->refs);
+	}
+	spin_unlock_irq(&conn->lock);
+}
+
 /* Refuse and end everything, with CLOSED; what runs ends by itself. */
 void cio_side_close(struct cio_conn *conn)
 {
@@ -755,8 +774,10 @@ void cio_side_close(struct cio_conn *conn)
 	spin_lock_irq(&conn->lock);
 	conn->closed = true;
 	spin_unlock_irq(&conn->lock);
-	for (i = 0; i < CIO_SIDES; i++)
+	for (i = 0; i < CIO_SIDES; i++) {
 		side_sweep_all(conn, &conn->sides[i]);
+		side_unready(conn, &conn->sides[i]);
+	}
 }
 
 /*

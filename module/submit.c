@@ -110,7 +110,6 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 		submit_abort(conn, op);
 		return -EFAULT;
 	}
-	trace_cio_submit(conn, op);
 	ret = cio_side_start(conn, op, kick);
 	if (ret < 0)
 		submit_abort(conn, op);

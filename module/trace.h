@@ -148,7 +148,7 @@ DEFINE_EVENT(cio_side, cio_ready,
 	TP_ARGS(conn, side)
 );
 
-/* A side's timer came, and nothing was due: its deadline had been moved. */
+/* A side's timer came, and nothing was due: it was moved, or has no operation. */
 DEFINE_EVENT(cio_side, cio_deadline_stale,
 	TP_PROTO(const struct cio_conn *conn, const struct cio_side *side),
 	TP_ARGS(conn, side)

@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
+#include <linux/uaccess.h>
 
 #define DEFAULT_ENTRIES	256U
 #define MAX_SLACK	((u32)NSEC_PER_SEC)
@@ -79,9 +80,9 @@ static int setup_check(const struct cancelio_setup *setup)
 }
 
 /* What is taken here is freed with the context, also after a failure. */
-static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup)
+static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
+		      u32 entries)
 {
-	u32 entries = roundup_pow_of_two(setup->entries ?: DEFAULT_ENTRIES);
 	int ret;
 
 	ret = cio_ring_init(&ctx->ring, entries);
@@ -108,22 +109,30 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup)
 	return ret;
 }
 
-int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup)
+/*
+ * What SETUP tells is known before it does anything, and is told first: memory
+ * that cannot be written leaves the context as it was.
+ */
+int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
+		  struct cancelio_setup __user *out)
 {
 	int ret = setup_check(setup);
+	u32 entries;
 
 	if (ret)
 		return ret;
+	entries = roundup_pow_of_two(setup->entries ?: DEFAULT_ENTRIES);
+	if (put_user(cio_ring_bytes(entries), &out->ring_bytes) ||
+	    put_user(cio_ctx_conn_limit(), &out->conn_limit))
+		return -EFAULT;
 	mutex_lock(&ctx->lock);
 	if (ctx->state != CIO_CTX_NEW)
 		ret = ctx->state == CIO_CTX_LIVE ? -EBUSY : -ESHUTDOWN;
 	else
-		ret = setup_take(ctx, setup);
+		ret = setup_take(ctx, setup, entries);
 	if (!ret) {
 		/* Pairs with the ioctls' look at the state. */
 		smp_store_release(&ctx->state, CIO_CTX_LIVE);
-		setup->ring_bytes = cio_ring_bytes(&ctx->ring);
-		setup->conn_limit = cio_ctx_conn_limit();
 	}
 	mutex_unlock(&ctx->lock);
 	return ret;

@@ -77,7 +77,8 @@ struct cio_ctx {
 };
 
 struct cio_ctx *cio_ctx_create(void);
-int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup);
+int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
+		  struct cancelio_setup __user *out);
 void cio_ctx_end(struct cio_ctx *ctx);
 void cio_ctx_closed_by_successor(struct cio_ctx *ctx);
 void cio_ctx_release(struct cio_ctx *ctx);

@@ -47,15 +47,26 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 static int main_setup(struct cio_ctx *ctx, union main_arg *arg,
 		      void __user *out)
 {
-	return cio_ctx_setup(ctx, &arg->setup);
+	return cio_ctx_setup(ctx, &arg->setup, out);
 }
 
 static int main_attach(struct cio_ctx *ctx, union main_arg *arg,
 		       void __user *out)
 {
+	struct cancelio_attach __user *attach = out;
+	u64 conn;
+	int ret;
+
 	if (arg->attach.flags || arg->attach.reserved)
 		return -EINVAL;
-	return cio_conn_attach(ctx, arg->attach.fd, &arg->attach.conn);
+	ret = cio_conn_attach(ctx, arg->attach.fd, &conn);
+	if (ret)
+		return ret;
+	if (!put_user(conn, &attach->conn))
+		return 0;
+	/* Nobody was told of it: undo. */
+	cio_conn_detach(ctx, conn);
+	return -EFAULT;
 }
 
 static int main_detach(struct cio_ctx *ctx, union main_arg *arg,
@@ -146,7 +157,7 @@ struct main_ioctl {
 	u32 flags;
 };
 
-/* The structure is written back. */
+/* Memory that cannot be written is refused before anything happens. */
 #define MAIN_OUT	BIT(0)
 /* May be called before SETUP. */
 #define MAIN_NEW	BIT(1)
@@ -161,7 +172,7 @@ struct main_ioctl {
 	}
 
 static const struct main_ioctl main_ioctls[] = {
-	MAIN_IOCTL(CANCELIO_INFO, info, info, MAIN_OUT | MAIN_NEW | MAIN_DEAD),
+	MAIN_IOCTL(CANCELIO_INFO, info, info, MAIN_NEW | MAIN_DEAD),
 	MAIN_IOCTL(CANCELIO_SETUP, setup, setup, MAIN_OUT | MAIN_NEW),
 	MAIN_IOCTL(CANCELIO_ATTACH, attach, attach, MAIN_OUT),
 	MAIN_IOCTL(CANCELIO_DETACH, detach, detach, 0),
@@ -198,7 +209,7 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 		.max_workers = CIO_WORKERS_MAX,
 		.sockets = CANCELIO_SOCKET_TCP | CANCELIO_SOCKET_UDP,
 	};
-	return 0;
+	return copy_to_user(out, &arg->info, sizeof(arg->info)) ? -EFAULT : 0;
 }
 
 /* Whether the context is in a state for this ioctl. */
@@ -216,25 +227,25 @@ static int main_check_state(struct cio_ctx *ctx, u32 flags)
 }
 
 /*
- * Read the caller's structure by the growth rule.  Where it will be written
- * back, it is written as it is at first, so that memory that cannot be written
- * is found before anything happened.
+ * Read the caller's structure by the growth rule.  Where there is a result to be
+ * written later, it is written back as it is, so that memory that cannot be
+ * written is found before anything happened.
  */
 static int main_read(union main_arg *arg, const struct main_ioctl *ioctl,
-		     void __user *user, u32 *size)
+		     void __user *user)
 {
+	u32 size;
 	int ret;
 
-	if (get_user(*size, (u32 __user *)user))
+	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	if (*size < ioctl->size || *size > PAGE_SIZE)
+	if (size < ioctl->size || size > PAGE_SIZE)
 		return -EINVAL;
-	ret = copy_struct_from_user(arg, ioctl->size, user, *size);
+	ret = copy_struct_from_user(arg, ioctl->size, user, size);
 	if (ret)
 		return ret;
-	*size = ioctl->size;
-	arg->size = *size;
-	if ((ioctl->flags & MAIN_OUT) && copy_to_user(user, arg, *size))
+	arg->size = ioctl->size;
+	if ((ioctl->flags & MAIN_OUT) && copy_to_user(user, arg, ioctl->size))
 		return -EFAULT;
 	return 0;
 }
@@ -246,7 +257,6 @@ static long main_ioctl(struct file *file, unsigned int cmd,
 	void __user *user = (void __user *)addr;
 	const struct main_ioctl *ioctl;
 	union main_arg arg;
-	u32 size;
 	int ret;
 
 	if (_IOC_TYPE(cmd) != CANCELIO_IOC || _IOC_DIR(cmd) != _IOC_NONE ||
@@ -256,14 +266,11 @@ static long main_ioctl(struct file *file, unsigned int cmd,
 		return -EPERM;
 	ioctl = &main_ioctls[array_index_nospec(_IOC_NR(cmd),
 						ARRAY_SIZE(main_ioctls))];
-	ret = main_read(&arg, ioctl, user, &size);
+	ret = main_read(&arg, ioctl, user);
 	if (ret)
 		return ret;
-	ret = main_check_state(ctx, ioctl->flags) ?: ioctl->fn(ctx, &arg, user);
-	if (ret >= 0 && (ioctl->flags & MAIN_OUT) &&
-	    copy_to_user(user, &arg, size))
-		return -EFAULT;
-	return ret;
+	return main_check_state(ctx, ioctl->flags) ?:
+	       ioctl->fn(ctx, &arg, user);
 }
 
 static int main_mmap(struct file *file, struct vm_area_struct *vma)

@@ -39,11 +39,9 @@ static int ring_alloc_pages(struct cio_ring *ring, unsigned int nr)
 /* @entries is a power of two. */
 int cio_ring_init(struct cio_ring *ring, u32 entries)
 {
-	size_t bytes = sizeof(*ring->hdr) +
-		       (size_t)entries * sizeof(*ring->entries);
 	int ret;
 
-	ret = ring_alloc_pages(ring, DIV_ROUND_UP(bytes, PAGE_SIZE));
+	ret = ring_alloc_pages(ring, cio_ring_bytes(entries) >> PAGE_SHIFT);
 	if (ret)
 		return ret;
 	ring->hdr = vmap(ring->pages, ring->nr_pages, VM_MAP, PAGE_KERNEL);

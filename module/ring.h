@@ -55,9 +55,11 @@ u32 cio_ring_count(const struct cio_ring *ring);
 bool cio_ring_readable(const struct cio_ring *ring);
 int cio_ring_copy(struct cio_ring *ring, void __user *to, u32 min, u32 max);
 
-static inline u64 cio_ring_bytes(const struct cio_ring *ring)
+/* Of a ring with so many entries, whole pages. */
+static inline u64 cio_ring_bytes(u32 entries)
 {
-	return (u64)ring->nr_pages << PAGE_SHIFT;
+	return PAGE_ALIGN(sizeof(struct cancelio_ring) +
+			  (u64)entries * sizeof(struct cancelio_completion));
 }
 
 #endif /* CIO_RING_H */

@@ -2,6 +2,7 @@
 /* The interface itself: sizes, pointers, the order of set-up (C60, C61). */
 #include "engine_fixture.h"
 
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -224,6 +225,52 @@ TEST_F(context, C60_structure_that_cannot_be_written_is_EFAULT_and_nothing_happe
 	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_ATTACH, page));
 	/* Attached in spite of that, the socket would be -EEXIST now. */
 	EXPECT_EQ(0, cio_attach(self->fd, sock, NULL));
+	close(sock);
+}
+
+struct flipper {
+	void *page;
+	int stop;
+};
+
+static void *flip(void *argument)
+{
+	struct flipper *flipper = argument;
+
+	while (!__atomic_load_n(&flipper->stop, __ATOMIC_ACQUIRE)) {
+		mprotect(flipper->page, PAGE, PROT_READ);
+		mprotect(flipper->page, PAGE, PROT_READ | PROT_WRITE);
+	}
+	return NULL;
+}
+
+/* The memory was writable at the beginning of the call and is not any more at its end. */
+TEST_F(context, C60_attach_whose_result_cannot_be_written_leaves_nothing_attached)
+{
+	struct cancelio_attach attach = { .size = sizeof(attach) }, *shared;
+	struct flipper flipper = {};
+	int sock = socket(AF_INET, SOCK_DGRAM, 0), i, ret;
+	pthread_t thread;
+	__u64 conn;
+
+	flipper.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	ASSERT_NE(MAP_FAILED, flipper.page);
+	shared = flipper.page;
+	attach.fd = sock;
+	*shared = attach;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, flip, &flipper));
+	for (i = 0; i < 3000; i++) {
+		ret = cio_ioctl(self->fd, CANCELIO_ATTACH, shared);
+		if (ret == -EFAULT)
+			ret = cio_attach(self->fd, sock, &conn);
+		else
+			conn = shared->conn;
+		ASSERT_EQ(0, ret);
+		ASSERT_EQ(0, cio_detach(self->fd, conn));
+	}
+	__atomic_store_n(&flipper.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
 	close(sock);
 }
 

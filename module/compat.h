@@ -6,6 +6,7 @@
 #ifndef CIO_COMPAT_H
 #define CIO_COMPAT_H
 
+#include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -31,6 +32,16 @@ static inline int cio_import_buffer(int direction, void __user *addr,
 	return import_single_range(direction, addr, len, iov, iter);
 #else
 	return import_ubuf(direction, addr, len, iter);
+#endif
+}
+
+/* Add one to an eventfd. */
+static inline void cio_eventfd_signal(struct eventfd_ctx *eventfd)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(eventfd, 1);
+#else
+	eventfd_signal(eventfd);
 #endif
 }
 

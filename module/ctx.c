@@ -7,6 +7,7 @@
 #include "side.h"
 #include "worker.h"
 
+#include <linux/eventfd.h>
 #include <linux/log2.h>
 #include <linux/nsproxy.h>
 #include <linux/sched/signal.h>
@@ -52,6 +53,7 @@ struct cio_ctx *cio_ctx_create(void)
 	cio_timers_init(&ctx->timers, &cio_side_timer_actions);
 	cio_pool_init(&ctx->pool);
 	init_waitqueue_head(&ctx->completion_wait);
+	cio_notify_init(&ctx->notify);
 	init_waitqueue_head(&ctx->end_wait);
 	cio_owner_add(owner, &ctx->owned, ctx_owner_ended);
 	return ctx;
@@ -138,6 +140,31 @@ int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 	return ret;
 }
 
+/* Whether poll(2) and the eventfd call the program. */
+bool cio_ctx_readable(const struct cio_ctx *ctx)
+{
+	return cio_ring_readable(&ctx->ring);
+}
+
+/* Set the eventfd, or stop with -1. */
+int cio_ctx_set_eventfd(struct cio_ctx *ctx, int fd)
+{
+	struct eventfd_ctx *eventfd = NULL, *old;
+
+	if (fd < -1)
+		return -EINVAL;
+	if (fd >= 0)
+		eventfd = eventfd_ctx_fdget(fd);
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	old = cio_notify_replace(&ctx->notify, eventfd);
+	/* What came before it was set, and was not told to it. */
+	if (cio_ctx_readable(ctx) || cio_ctx_dead(ctx))
+		cio_notify_signal(&ctx->notify);
+	cio_notify_put(old);
+	return 0;
+}
+
 static void ctx_close_conns(struct cio_ctx *ctx)
 {
 	struct cio_conn *conn;
@@ -160,6 +187,7 @@ static void ctx_drained(struct cio_ctx *ctx)
 {
 	cio_pool_stop(&ctx->pool);
 	wake_up_all(&ctx->completion_wait);
+	cio_notify_signal(&ctx->notify);
 	wake_up_all(&ctx->end_wait);
 }
 
@@ -184,6 +212,7 @@ void cio_ctx_end(struct cio_ctx *ctx)
 	mutex_unlock(&ctx->lock);
 	/* For poll(2); a WAIT goes on until everything has ended. */
 	wake_up_poll(&ctx->completion_wait, EPOLLHUP);
+	cio_notify_signal(&ctx->notify);
 	ctx_close_conns(ctx);
 	/* DEAD before the look at the count: pairs with cio_ctx_conn_freed(). */
 	smp_mb();
@@ -230,6 +259,7 @@ void cio_ctx_put(struct cio_ctx *ctx)
 	WARN_ON_ONCE(atomic_read(&ctx->live_conns));
 	cio_timers_stop(&ctx->timers);
 	cio_owner_stop(&ctx->owned);
+	cio_notify_stop(&ctx->notify);
 	cio_ops_free(&ctx->ops);
 	cio_cookies_free(ctx->cookies);
 	cio_ring_free(&ctx->ring);

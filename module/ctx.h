@@ -4,6 +4,7 @@
 #define CIO_CTX_H
 
 #include "deadline.h"
+#include "notify.h"
 #include "op.h"
 #include "owner.h"
 #include "pool.h"
@@ -49,9 +50,11 @@ enum cio_ctx_state {
  * @ring: the completion ring
  * @ops: the operations
  * @timers: the deadlines
+ * @timer_posted: the timer has posted and not woken yet; its callback's alone
  * @pool: the ready sides and the runners
  * @cookies: operations that wait, by user_data
  * @completion_wait: WAIT and poll(2) sleep here
+ * @notify: the eventfd that is signalled with @completion_wait
  * @end_wait: those sleep here who wait for the end of something that runs
  */
 struct cio_ctx {
@@ -70,9 +73,11 @@ struct cio_ctx {
 	struct cio_ring ring;
 	struct cio_ops ops;
 	struct cio_timers timers;
+	bool timer_posted;
 	struct cio_pool pool;
 	struct cio_cookies *cookies;
 	wait_queue_head_t completion_wait;
+	struct cio_notify notify;
 	wait_queue_head_t end_wait;
 };
 
@@ -86,6 +91,8 @@ void cio_ctx_conn_freed(struct cio_ctx *ctx);
 void cio_ctx_put(struct cio_ctx *ctx);
 bool cio_ctx_owned(const struct cio_ctx *ctx);
 u32 cio_ctx_conn_limit(void);
+int cio_ctx_set_eventfd(struct cio_ctx *ctx, int fd);
+bool cio_ctx_readable(const struct cio_ctx *ctx);
 
 static inline bool cio_ctx_dead(const struct cio_ctx *ctx)
 {
@@ -119,6 +126,8 @@ static inline void cio_ctx_wake_completions(struct cio_ctx *ctx)
 	/* wq_has_sleeper() orders the post before the look at the list. */
 	if (wq_has_sleeper(&ctx->completion_wait))
 		wake_up_poll(&ctx->completion_wait, EPOLLIN | EPOLLRDNORM);
+	/* The same barrier orders the post before the look at the eventfd. */
+	cio_notify_signal(&ctx->notify);
 }
 
 /* Wake those who wait for an end; after it, without a lock. */

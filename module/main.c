@@ -139,6 +139,12 @@ static int main_shutdown(struct cio_ctx *ctx, union main_arg *arg,
 	return 0;
 }
 
+static int main_eventfd(struct cio_ctx *ctx, union main_arg *arg,
+			void __user *out)
+{
+	return cio_ctx_set_eventfd(ctx, arg->eventfd.fd);
+}
+
 static int main_unsupported(struct cio_ctx *ctx, union main_arg *arg,
 			    void __user *out)
 {
@@ -183,7 +189,7 @@ static const struct main_ioctl main_ioctls[] = {
 	MAIN_IOCTL(CANCELIO_CANCEL, cancel, cancel, 0),
 	MAIN_IOCTL(CANCELIO_SET_DEADLINE, set_deadline, set_deadline, 0),
 	MAIN_IOCTL(CANCELIO_SHUTDOWN, shutdown, shutdown, 0),
-	MAIN_IOCTL(CANCELIO_EVENTFD, unsupported, eventfd, 0),
+	MAIN_IOCTL(CANCELIO_EVENTFD, eventfd, eventfd, 0),
 	MAIN_IOCTL(CANCELIO_RESTRICT, unsupported, restrict, 0),
 };
 
@@ -294,7 +300,7 @@ static __poll_t main_poll(struct file *file, struct poll_table_struct *table)
 	poll_wait(file, &ctx->completion_wait, table);
 	if (main_check_state(ctx, MAIN_DEAD))
 		return EPOLLERR;
-	if (cio_ring_readable(&ctx->ring))
+	if (cio_ctx_readable(ctx))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (cio_ctx_dead(ctx))
 		events |= EPOLLHUP;

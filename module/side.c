@@ -814,6 +814,7 @@ static int side_expire_op(struct cio_op *op)
 	side_end_won(conn, side, op, &out, &kick);
 	side_make_ready(conn, side);
 	spin_unlock_irqrestore(&conn->lock, flags);
+	conn->ctx->timer_posted |= kick.posted;
 	cio_conn_put_async(conn);
 	return 1;
 }
@@ -833,6 +834,7 @@ static int side_expire(struct cio_side *side)
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side->deadline);
 	spin_unlock_irqrestore(&conn->lock, flags);
+	conn->ctx->timer_posted |= kick.posted;
 	if (!ended)
 		trace_cio_deadline_stale(conn, side);
 	cio_conn_put_async(conn);
@@ -851,7 +853,11 @@ static void side_timer_flush(struct cio_timers *timers)
 {
 	struct cio_ctx *ctx = container_of(timers, struct cio_ctx, timers);
 
-	cio_ctx_wake_completions(ctx);
+	/* Most often a timer came too early, for a deadline that was moved. */
+	if (ctx->timer_posted) {
+		ctx->timer_posted = false;
+		cio_ctx_wake_completions(ctx);
+	}
 	cio_ctx_wake_ends(ctx);
 }
 

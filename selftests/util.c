@@ -216,6 +216,20 @@ int cio_shutdown(int fd)
 	return cio_ioctl(fd, CANCELIO_SHUTDOWN, &shutdown);
 }
 
+int cio_eventfd(int fd, int eventfd)
+{
+	struct cancelio_eventfd argument = { .size = sizeof(argument), .fd = eventfd };
+
+	return cio_ioctl(fd, CANCELIO_EVENTFD, &argument);
+}
+
+int cio_restrict(int fd, __u32 ops, __u32 sides)
+{
+	struct cancelio_restrict keep = { .size = sizeof(keep), .ops = ops, .sides = sides };
+
+	return cio_ioctl(fd, CANCELIO_RESTRICT, &keep);
+}
+
 int submit_one(int fd, struct cancelio_op op)
 {
 	return cio_submit(fd, &op, 1, NULL, NULL);
@@ -576,7 +590,7 @@ bool sigpipe_seen(void)
 
 void *forbidden_page(void)
 {
-	void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return page == MAP_FAILED ? NULL : page;
 }

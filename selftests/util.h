@@ -56,6 +56,8 @@ int cio_wait_op(int fd, __u64 id, __s64 time, struct cancelio_completion *result
 int cio_cancel(int fd, __u32 scope, __u64 target, __u32 sides);
 int cio_deadline(int fd, __u64 conn, __u32 sides, __s64 read, __s64 write);
 int cio_shutdown(int fd);
+int cio_eventfd(int fd, int eventfd);
+int cio_restrict(int fd, __u32 ops, __u32 sides);
 
 /* Submits one operation; returns 1, or why not. */
 int submit_one(int fd, struct cancelio_op op);

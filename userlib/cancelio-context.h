@@ -380,13 +380,18 @@ int cancelio_shutdown_context(struct cancelio *context);
  * @context: the context
  * @fd: an eventfd(2), or -1 to stop
  *
+ * Signalled after each batch of completions in the ring, at once when some are
+ * there now, and when the context is shut down.  Read the eventfd first, then reap
+ * all there is: so none is missed.  It replaces the one that was set before, which
+ * is not signalled any more.  The context keeps it, whether or not @fd is closed.
+ *
  * Example::
  *
  *	error = cancelio_set_eventfd(context, eventfd(0, EFD_CLOEXEC));
  *
  * Return: 0, or
  *
- * * -EBADF, -EINVAL: @fd is not open, or not an eventfd
+ * * -EBADF: @fd is not open; -EINVAL: not an eventfd, or below -1
  */
 int cancelio_set_eventfd(struct cancelio *context, int fd);
 

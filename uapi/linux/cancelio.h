@@ -655,7 +655,23 @@ struct cancelio_shutdown {
  * @size: sizeof this structure
  * @fd: an eventfd(2), or -1 to stop
  *
- * -EBADF, -EINVAL: @fd is not open, or not an eventfd.
+ * From then on 1 is added to the eventfd's counter
+ *
+ * - after each batch of completions was put in the ring, also when the ring was
+ *   not empty, and at once when completions are there now;
+ * - once when the context is shut down, and once when everything of it has ended;
+ *   at once when it was shut down while this was called.
+ *
+ * The counter is no number of completions.  A program that reads the eventfd
+ * first, then reaps all there is, misses none; it may find none.  Completions that go
+ * to a CALL or are kept for WAIT_OP do not signal.
+ *
+ * A context has one eventfd: setting another one replaces it, and once this has
+ * returned, the old one is not signalled any more.  An eventfd can serve several
+ * contexts.  Closing @fd ends nothing: the context keeps the eventfd until it is
+ * replaced or the context is gone.
+ *
+ * -EBADF: @fd is not open.  -EINVAL: it is not an eventfd, or below -1.
  */
 struct cancelio_eventfd {
 	__u32 size;

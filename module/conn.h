@@ -100,15 +100,20 @@ static inline void cio_conn_ref(struct cio_conn *conn)
 }
 
 /* The side of a valid operation; @msg_flags are events for WAIT_READY. */
-static inline struct cio_side *cio_conn_side(struct cio_conn *conn, u32 opcode,
-					     u32 msg_flags)
+static inline enum cio_side_index cio_side_index(u32 opcode, u32 msg_flags)
 {
 	bool write = opcode == CANCELIO_OP_SEND ||
 		     opcode == CANCELIO_OP_SENDMSG ||
 		     (opcode == CANCELIO_OP_WAIT_READY &&
 		      msg_flags & (__force u32)EPOLLOUT);
 
-	return &conn->sides[write ? CIO_WRITE : CIO_READ];
+	return write ? CIO_WRITE : CIO_READ;
+}
+
+static inline struct cio_side *cio_conn_side(struct cio_conn *conn, u32 opcode,
+					     u32 msg_flags)
+{
+	return &conn->sides[cio_side_index(opcode, msg_flags)];
 }
 
 static inline struct cio_side *cio_op_side(struct cio_conn *conn,

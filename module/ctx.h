@@ -46,6 +46,8 @@ enum cio_ctx_state {
  * @conns: the attached conns, by slot
  * @conn_seq: makes conn ids unique; @lock
  * @nr_conns: attached conns; @lock
+ * @refused_ops: opcodes that RESTRICT took away, a bit each; written under @lock
+ * @refused_sides: likewise sides, CANCELIO_READ and CANCELIO_WRITE
  * @live_conns: conns that are not freed yet
  * @ring: the completion ring
  * @ops: the operations
@@ -69,6 +71,8 @@ struct cio_ctx {
 	struct xarray conns;
 	u64 conn_seq;
 	u32 nr_conns;
+	u32 refused_ops;
+	u32 refused_sides;
 	atomic_t live_conns;
 	struct cio_ring ring;
 	struct cio_ops ops;

@@ -145,10 +145,10 @@ static int main_eventfd(struct cio_ctx *ctx, union main_arg *arg,
 	return cio_ctx_set_eventfd(ctx, arg->eventfd.fd);
 }
 
-static int main_unsupported(struct cio_ctx *ctx, union main_arg *arg,
-			    void __user *out)
+static int main_restrict(struct cio_ctx *ctx, union main_arg *arg,
+			 void __user *out)
 {
-	return -EOPNOTSUPP;
+	return cio_submit_restrict(ctx, &arg->restrict_ops);
 }
 
 /**
@@ -190,17 +190,12 @@ static const struct main_ioctl main_ioctls[] = {
 	MAIN_IOCTL(CANCELIO_SET_DEADLINE, set_deadline, set_deadline, 0),
 	MAIN_IOCTL(CANCELIO_SHUTDOWN, shutdown, shutdown, 0),
 	MAIN_IOCTL(CANCELIO_EVENTFD, eventfd, eventfd, 0),
-	MAIN_IOCTL(CANCELIO_RESTRICT, unsupported, restrict, 0),
+	MAIN_IOCTL(CANCELIO_RESTRICT, restrict, restrict, 0),
 };
 
 static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 		     void __user *out)
 {
-	u32 i, ioctls = 0;
-
-	for (i = 0; i < ARRAY_SIZE(main_ioctls); i++)
-		if (main_ioctls[i].fn != main_unsupported)
-			ioctls |= BIT(i);
 	arg->info = (struct cancelio_info){
 		.size = arg->info.size,
 		.abi = CANCELIO_ABI,
@@ -208,7 +203,7 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 			   BIT(CANCELIO_ENGINE_THREAD),
 		.ops = BIT(CANCELIO_OP_RECV) | BIT(CANCELIO_OP_SEND) |
 		       BIT(CANCELIO_OP_WAIT_READY),
-		.ioctls = ioctls,
+		.ioctls = BIT(ARRAY_SIZE(main_ioctls)) - 1,
 		.op_flags = cio_submit_op_flags(),
 		.max_entries = CANCELIO_MAX_ENTRIES,
 		.max_batch = CANCELIO_MAX_BATCH,

@@ -12,14 +12,44 @@
 #define OP_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT | \
 		  CANCELIO_OP_NOWAIT | CANCELIO_OP_WORKER | CANCELIO_OP_HOLD)
 #define DEADLINE_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT)
+/* All opcodes of the header, a bit each. */
+#define OPS (BIT(CANCELIO_OP_WAIT_READY + 1) - 1)
+#define SIDES (CANCELIO_READ | CANCELIO_WRITE)
 
 u32 cio_submit_op_flags(void)
 {
 	return OP_FLAGS;
 }
 
-static int submit_check(const struct cancelio_op *req)
+/* Operations that are there or on their way stay. */
+int cio_submit_restrict(struct cio_ctx *ctx,
+			const struct cancelio_restrict *keep)
 {
+	if (keep->flags || keep->ops & ~OPS || keep->sides & ~SIDES)
+		return -EINVAL;
+	mutex_lock(&ctx->lock);
+	WRITE_ONCE(ctx->refused_ops, ctx->refused_ops | ~keep->ops);
+	WRITE_ONCE(ctx->refused_sides, ctx->refused_sides | ~keep->sides);
+	mutex_unlock(&ctx->lock);
+	return 0;
+}
+
+/* Whether RESTRICT has taken a valid operation away. */
+static bool submit_refused(const struct cio_ctx *ctx,
+			   const struct cancelio_op *req)
+{
+	enum cio_side_index side = cio_side_index(req->opcode, req->msg_flags);
+
+	return READ_ONCE(ctx->refused_ops) & BIT(req->opcode) ||
+	       READ_ONCE(ctx->refused_sides) &
+	       (side == CIO_READ ? CANCELIO_READ : CANCELIO_WRITE);
+}
+
+static int submit_check(const struct cio_ctx *ctx,
+			const struct cancelio_op *req)
+{
+	int ret;
+
 	u32 timed = req->flags & DEADLINE_FLAGS;
 
 	if (req->flags & ~OP_FLAGS || timed == DEADLINE_FLAGS ||
@@ -27,7 +57,10 @@ static int submit_check(const struct cancelio_op *req)
 		return -EINVAL;
 	if (!timed && req->deadline)
 		return -EINVAL;
-	return cio_io_check(req);
+	ret = cio_io_check(req);
+	if (ret)
+		return ret;
+	return submit_refused(ctx, req) ? -EACCES : 0;
 }
 
 static ktime_t submit_deadline(const struct cio_ctx *ctx,
@@ -149,7 +182,7 @@ static int batch_one(struct cio_ctx *ctx, struct submit_batch *batch,
 	ret = copy_struct_from_user(&req, sizeof(req), op, op_size);
 	if (ret)
 		return ret;
-	ret = submit_check(&req) ?: batch_conn(ctx, batch, req.conn);
+	ret = submit_check(ctx, &req) ?: batch_conn(ctx, batch, req.conn);
 	if (ret)
 		return ret;
 	if (!(req.flags & CANCELIO_OP_HOLD) && !batch->reserved)
@@ -218,7 +251,7 @@ int cio_call(struct cio_ctx *ctx, struct cancelio_call *req,
 
 	if (put_user(0, &out->id) || put_user(0, &out->result.reserved))
 		return -EFAULT;
-	ret = req->flags ? -EINVAL : submit_check(&req->op);
+	ret = req->flags ? -EINVAL : submit_check(ctx, &req->op);
 	if (ret)
 		return ret;
 	conn = cio_conn_get(ctx, req->op.conn);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 FIXTURE(library) {
@@ -84,6 +85,42 @@ TEST_F(library, C61_attach_leaves_the_descriptor_when_it_fails)
 	EXPECT_EQ(0, close(ends[0]));
 	EXPECT_NE(0, cancelio_conn_id(self->conn));
 	close(ends[1]);
+}
+
+TEST_F(library, C71_set_eventfd_signals_completions)
+{
+	__u64 id = cancelio_conn_id(self->conn), count = 0;
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct cancelio_op op;
+	char byte;
+
+	op = op_recv(id, &byte, 1);
+	ASSERT_EQ(0, cancelio_set_eventfd(self->context, fd));
+	ASSERT_EQ(1, cancelio_submit(self->context, &op, 1, NULL, NULL));
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	EXPECT_EQ(POLLIN, wait_events(fd, POLLIN));
+	EXPECT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
+	EXPECT_LT(0, count);
+	EXPECT_EQ(0, cancelio_set_eventfd(self->context, -1));
+	EXPECT_EQ(-EINVAL, cancelio_set_eventfd(self->context, self->peer));
+	close(fd);
+}
+
+TEST_F(library, C54_restrict_ops_holds_for_both_layers)
+{
+	struct cancelio_op op = op_send(cancelio_conn_id(self->conn), "x", 1);
+	struct cancelio_handle handle;
+	char byte = POISON;
+
+	EXPECT_EQ(-EINVAL, cancelio_restrict_ops(self->context, ~0U, CANCELIO_READ));
+	ASSERT_EQ(0, cancelio_restrict_ops(self->context, 1U << CANCELIO_OP_RECV,
+					   CANCELIO_READ));
+	EXPECT_EQ(-EACCES, cancelio_submit(self->context, &op, 1, NULL, NULL));
+	EXPECT_EQ(-EACCES, cancelio_write(self->conn, "x", 1, NULL));
+	EXPECT_EQ(-EACCES, cancelio_start_write(self->conn, "x", 1, &handle));
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	EXPECT_EQ(1, cancelio_read(self->conn, &byte, 1, NULL));
+	EXPECT_EQ('x', byte);
 }
 
 TEST_F(library, C2_read_and_write_move_bytes_and_say_how_they_ended)

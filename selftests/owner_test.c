@@ -34,6 +34,8 @@ static int first_not_refused(struct stranger *self)
 		cio_wait_op(self->fd, 1, 0, &result),
 		cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0),
 		cio_deadline(self->fd, self->conn, CANCELIO_READ, 0, 0),
+		cio_eventfd(self->fd, -1),
+		cio_restrict(self->fd, 0, 0),
 		cio_shutdown(self->fd),
 	};
 	int i;

@@ -401,8 +401,9 @@ int cancelio_set_eventfd(struct cancelio *context, int fd);
  * @ops: the opcodes that stay allowed, a bit (1 << opcode) each
  * @sides: the sides that stay allowed, %CANCELIO_READ and %CANCELIO_WRITE
  *
- * What is not allowed is refused with -EACCES.  A second call can only remove
- * more.
+ * What is not allowed is refused with -EACCES, by the functions of both layers;
+ * what was accepted before goes on.  cancelio_accept() and cancelio_connect() need
+ * %CANCELIO_OP_WAIT_READY.  A second call can only remove more.
  *
  * Example::
  *

@@ -257,6 +257,7 @@ __u64 cancelio_conn_id(const struct cancelio_conn *conn);
  * * -ENOTCONN, -ECONNREFUSED and others of recv(2)
  * * -EFAULT: @buf cannot be written; -EINVAL: @len
  * * -EAGAIN: too many operations in the context; -EPERM; -ENOMEM
+ * * -EACCES: taken away by cancelio_restrict_ops()
  */
 int cancelio_read(struct cancelio_conn *conn, void *buf, size_t len,
 		  struct cancelio_completion *result);
@@ -290,6 +291,7 @@ int cancelio_read(struct cancelio_conn *conn, void *buf, size_t len,
  * * -ENOTCONN, -EMSGSIZE, -ECONNREFUSED and others of send(2)
  * * -EFAULT: @buf cannot be read; -EINVAL: @len
  * * -EAGAIN: too many operations in the context; -EPERM; -ENOMEM
+ * * -EACCES: taken away by cancelio_restrict_ops()
  */
 int cancelio_write(struct cancelio_conn *conn, const void *buf, size_t len,
 		   struct cancelio_completion *result);
@@ -322,6 +324,7 @@ int cancelio_write(struct cancelio_conn *conn, const void *buf, size_t len,
  * * -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EPERM and others of accept4(2)
  * * the errors of cancelio_attach() for the new socket, which is then closed
  * * -EAGAIN: too many operations in the context
+ * * -EACCES: taken away by cancelio_restrict_ops()
  */
 int cancelio_accept(struct cancelio_conn *listener,
 		    struct cancelio_conn **conn, struct sockaddr *addr,
@@ -508,6 +511,7 @@ int cancelio_close_write(struct cancelio_conn *conn);
  * * -EBADF: closed; -ESHUTDOWN: the context was; -EPERM
  * * -EINVAL: @len
  * * -EAGAIN: too many operations in the context; -ENOMEM
+ * * -EACCES: taken away by cancelio_restrict_ops()
  */
 int cancelio_start_read(struct cancelio_conn *conn, void *buf, size_t len,
 			struct cancelio_handle *handle);

@@ -471,6 +471,7 @@ struct cancelio_detach {
  * -EOPNOTSUPP  an opcode that the module, the engine or the socket lacks
  * -EFAULT      the entry cannot be read, or its id not be written
  * -E2BIG       the entry is larger than the kernel's and not zero there
+ * -EACCES      RESTRICT has taken the operation away
  * -EINTR       a fatal signal came
  * -ENOMEM      no memory
  * ============ ============================================================
@@ -682,11 +683,21 @@ struct cancelio_eventfd {
  * struct cancelio_restrict - give up operations, for good
  * @size: sizeof this structure
  * @ops: the opcodes that stay allowed, a bit (1 << opcode) each
- * @sides: the sides that stay allowed
+ * @sides: the sides that stay allowed, CANCELIO_READ and CANCELIO_WRITE
  * @flags: zero
  *
- * A refused operation is then -EACCES.  A second call can only remove more.
+ * SUBMIT and CALL then refuse every other operation with -EACCES, after all checks
+ * of the operation itself and before they look for its connection.  The side of a
+ * WAIT_READY is that of its events.  A second call can only remove more, and there
+ * is no way back.  Nothing may be left.
+ *
+ * It concerns operations, and those of this context alone: what was accepted
+ * before goes on; attaching, deadlines, cancel and the rest stay; the program's own
+ * recv(2) and send(2) are not touched, and neither is what INFO says.
+ *
  * A seccomp filter sees only ioctl(2); this is the finer one.
+ *
+ * -EINVAL: an opcode or a side that this header does not have.
  */
 struct cancelio_restrict {
 	__u32 size;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
+#include "memory.h"
 #include "side.h"
 #include "trace.h"
 #include "watch.h"
@@ -30,7 +31,7 @@ static int conn_check_socket(const struct socket *sock)
 static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 				    struct socket *sock)
 {
-	struct cio_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL_ACCOUNT);
+	struct cio_conn *conn = kzalloc(sizeof(*conn), CIO_GFP);
 	int i;
 
 	if (!conn)

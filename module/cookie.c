@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "cookie.h"
 
+#include "memory.h"
+
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -31,7 +33,7 @@ struct cio_cookies *cio_cookies_create(u32 entries)
 	struct cio_cookies *cookies;
 
 	cookies = kvzalloc(struct_size(cookies, chains, chains),
-			   GFP_KERNEL_ACCOUNT);
+			   CIO_GFP);
 	if (!cookies)
 		return NULL;
 	spin_lock_init(&cookies->lock);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "op.h"
 
+#include "memory.h"
+
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -44,7 +46,7 @@ static int ops_grow(struct cio_ops *ops)
 	if (first >= (u32)atomic_read(&ops->limit) ||
 	    first + OPS_PER_CHUNK > CIO_SLOT_MASK)
 		return -EAGAIN;
-	chunk = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	chunk = (void *)get_zeroed_page(CIO_GFP);
 	if (!chunk)
 		return -ENOMEM;
 	for (i = 0; i < OPS_PER_CHUNK; i++) {
@@ -53,7 +55,7 @@ static int ops_grow(struct cio_ops *ops)
 		atomic64_set(&chunk[i].word, 1ULL << CIO_GEN_SHIFT | CIO_FREE);
 	}
 	ret = xa_err(xa_store(&ops->chunks, ops->nr_chunks, chunk,
-			      GFP_KERNEL_ACCOUNT));
+			      CIO_GFP));
 	if (ret) {
 		free_page((unsigned long)chunk);
 		return ret;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ring.h"
 
+#include "memory.h"
+
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -20,11 +22,11 @@ static void ring_free_pages(struct cio_ring *ring)
 /* Single pages, so that they are charged and can be mapped into the program. */
 static int ring_alloc_pages(struct cio_ring *ring, unsigned int nr)
 {
-	ring->pages = kvcalloc(nr, sizeof(*ring->pages), GFP_KERNEL_ACCOUNT);
+	ring->pages = kvcalloc(nr, sizeof(*ring->pages), CIO_GFP);
 	if (!ring->pages)
 		return -ENOMEM;
 	while (ring->nr_pages < nr) {
-		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		struct page *page = alloc_page(CIO_GFP | __GFP_ZERO);
 
 		if (!page) {
 			ring_free_pages(ring);

@@ -59,14 +59,12 @@ static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 /* Watch the socket, then let the conn be found. */
 static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
 {
-	u32 slot, limit = cio_ctx_conn_limit();
+	u32 slot;
 	int ret;
 
 	lockdep_assert_held(&ctx->lock);
-	if (ctx->nr_conns >= limit)
-		return -EMFILE;
-	ret = xa_alloc(&ctx->conns, &slot, NULL, XA_LIMIT(0, limit - 1),
-		       GFP_KERNEL_ACCOUNT);
+	ret = xa_alloc(&ctx->conns, &slot, NULL,
+		       XA_LIMIT(0, CIO_SLOT_MASK - 1), CIO_GFP);
 	if (ret)
 		return ret == -EBUSY ? -EMFILE : ret;
 	conn->id = ++ctx->conn_seq << CIO_SLOT_BITS | slot;
@@ -81,6 +79,22 @@ static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
 	atomic_inc(&ctx->live_conns);
 	atomic_add(CIO_SIDES, &ctx->ops.limit);
 	return 0;
+}
+
+/* Publish it within the owner's limit (C52); conn_free() gives that back. */
+static int conn_publish_counted(struct cio_ctx *ctx, struct cio_conn *conn)
+{
+	atomic_t *count = &ctx->owner->nr_conns;
+	int ret;
+
+	if (cio_ctx_dead(ctx))
+		return -ESHUTDOWN;
+	if (!cio_owner_take(count, cio_ctx_conn_limit()))
+		return -EMFILE;
+	ret = conn_publish(ctx, conn);
+	if (ret)
+		atomic_dec(count);
+	return ret;
 }
 
 int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
@@ -102,7 +116,7 @@ int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
 		goto err_file;
 	}
 	mutex_lock(&ctx->lock);
-	ret = cio_ctx_dead(ctx) ? -ESHUTDOWN : conn_publish(ctx, conn);
+	ret = conn_publish_counted(ctx, conn);
 	*id = conn->id;
 	mutex_unlock(&ctx->lock);
 	if (ret)
@@ -210,6 +224,7 @@ static void conn_free(struct cio_conn *conn)
 	else
 		fput(conn->file);
 	kfree_rcu(conn, rcu);
+	atomic_dec(&ctx->owner->nr_conns);
 	atomic_sub(CIO_SIDES, &ctx->ops.limit);
 	cio_ctx_conn_freed(ctx);
 }

@@ -66,6 +66,7 @@ bool cio_ctx_owned(const struct cio_ctx *ctx)
 	       task_tgid(current) == ctx->owned.group;
 }
 
+/* How many sockets the current process may have attached. */
 u32 cio_ctx_conn_limit(void)
 {
 	return min_t(unsigned long, rlimit(RLIMIT_NOFILE), CIO_SLOT_MASK);
@@ -98,6 +99,8 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
 	ctx->engine = setup->engine == CANCELIO_ENGINE_THREAD ?
 		&cio_engine_thread : &cio_engine_poll;
 	ctx->max_workers = setup->max_workers ?: ctx->engine->workers;
+	ctx->max_threads = min_t(unsigned long, rlimit(RLIMIT_NPROC),
+				 CIO_OWNER_WORKERS_MAX);
 	ctx->timers.slack = setup->slack;
 	atomic_set(&ctx->ops.limit, entries + CANCELIO_MAX_HELD);
 	ctx->time_offset =

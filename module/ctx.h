@@ -40,6 +40,7 @@ enum cio_ctx_state {
  * @owned: of the owner until the file is released; has the owner's thread group
  * @engine: how blocked operations wait; constant from SETUP on
  * @max_workers: constant from SETUP on
+ * @max_threads: the most workers of the owner; constant from SETUP on
  * @time_offset: the owner's clock less the host's, ns; constant from SETUP on
  * @state: written under @lock; an enum cio_ctx_state, never going back
  * @lock: taken for SETUP, ATTACH, SHUTDOWN and mmap
@@ -65,6 +66,7 @@ struct cio_ctx {
 	struct cio_owned owned;
 	const struct cio_engine *engine;
 	unsigned int max_workers;
+	unsigned int max_threads;
 	s64 time_offset;
 	int state;
 	struct mutex lock;	/* state, conns */

@@ -3,6 +3,7 @@
 #ifndef CIO_OWNER_H
 #define CIO_OWNER_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
@@ -39,12 +40,19 @@ struct cio_owned {
  * @notifier: tells when the address space ends; holds its structure
  * @lock: taken to change or walk @owned; outer to a context's lock
  * @owned: its contexts
+ * @nr_conns: conns of all its contexts that are not freed yet
+ * @nr_workers: workers of all its contexts that live or are being made
  */
 struct cio_owner {
 	struct mmu_notifier notifier;
 	struct mutex lock;	/* owned */
 	struct list_head owned;
+	atomic_t nr_conns;
+	atomic_t nr_workers;
 };
+
+/* The most workers of an owner. */
+#define CIO_OWNER_WORKERS_MAX	4096
 
 bool cio_owner_enter(struct cio_owned *owned);
 void cio_owner_leave(struct cio_owned *owned);
@@ -54,6 +62,18 @@ void cio_owner_add(struct cio_owner *owner, struct cio_owned *owned,
 		   void (*end)(struct cio_owned *owned));
 void cio_owner_del(struct cio_owner *owner, struct cio_owned *owned);
 void cio_owner_stop(struct cio_owned *owned);
+
+/* Count one more, unless there are @limit. */
+static inline bool cio_owner_take(atomic_t *count, unsigned int limit)
+{
+	int old = atomic_read(count);
+
+	do {
+		if ((unsigned int)old >= limit)
+			return false;
+	} while (!atomic_try_cmpxchg(count, &old, old + 1));
+	return true;
+}
 
 static inline struct mm_struct *cio_owner_mm(const struct cio_owner *owner)
 {

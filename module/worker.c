@@ -80,8 +80,9 @@ static void worker_enlist(struct cio_pool *pool, struct cio_runner *worker)
  * Whether the worker may end: then no conn is left that could need it, or enough
  * others have nothing to do.
  */
-static bool worker_delist(struct cio_pool *pool, struct cio_runner *worker)
+static bool worker_delist(struct cio_ctx *ctx, struct cio_runner *worker)
 {
+	struct cio_pool *pool = &ctx->pool;
 	unsigned long flags;
 	bool end;
 
@@ -92,6 +93,8 @@ static bool worker_delist(struct cio_pool *pool, struct cio_runner *worker)
 		pool->nr_workers--;
 	}
 	spin_unlock_irqrestore(&pool->lock, flags);
+	if (end)
+		atomic_dec(&ctx->owner->nr_workers);
 	return end;
 }
 
@@ -119,14 +122,14 @@ static int worker_main(void *data)
 			schedule();
 		__set_current_state(TASK_RUNNING);
 		cio_pool_busy(&ctx->pool, &worker);
-	} while (!worker_delist(&ctx->pool, &worker));
+	} while (!worker_delist(ctx, &worker));
 	trace_cio_worker_stop(ctx);
 	cio_ctx_put(ctx);
 	module_put_and_kthread_exit(0);
 	return 0;
 }
 
-static bool worker_reserve(struct cio_ctx *ctx)
+static bool worker_reserve_in_pool(struct cio_ctx *ctx)
 {
 	struct cio_pool *pool = &ctx->pool;
 	unsigned long flags;
@@ -140,7 +143,7 @@ static bool worker_reserve(struct cio_ctx *ctx)
 	return may;
 }
 
-static void worker_unreserve(struct cio_pool *pool)
+static void worker_unreserve_in_pool(struct cio_pool *pool)
 {
 	unsigned long flags;
 
@@ -149,17 +152,36 @@ static void worker_unreserve(struct cio_pool *pool)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/* Start one more worker, unless there are as many as may be. */
+/* Within the owner's limit, and the context's. */
+static bool worker_reserve(struct cio_ctx *ctx)
+{
+	atomic_t *count = &ctx->owner->nr_workers;
+
+	if (!cio_owner_take(count, ctx->max_threads))
+		return false;
+	if (worker_reserve_in_pool(ctx))
+		return true;
+	atomic_dec(count);
+	return false;
+}
+
+static void worker_unreserve(struct cio_ctx *ctx)
+{
+	worker_unreserve_in_pool(&ctx->pool);
+	atomic_dec(&ctx->owner->nr_workers);
+}
+
+/* Start one more worker; -EAGAIN when there are as many as may be. */
 int cio_worker_spawn(struct cio_ctx *ctx)
 {
 	struct task_struct *task;
 
 	if (!worker_reserve(ctx))
-		return 0;
+		return -EAGAIN;
 	task = kthread_create(worker_main, ctx, "cancelio/%d-%s",
 			      pid_nr(ctx->owned.group), ctx->engine->name);
 	if (IS_ERR(task)) {
-		worker_unreserve(&ctx->pool);
+		worker_unreserve(ctx);
 		return PTR_ERR(task);
 	}
 	/* Both go when the worker ends; the caller has a reference to each. */

@@ -58,7 +58,8 @@ struct cancelio;
  * * -EPROTO: the module speaks another ABI than the library
  * * -EINVAL: a value of @setup is out of range, flags or reserved is not zero
  * * -EOPNOTSUPP: the module does not have that engine
- * * -ENOMEM, -EAGAIN: no memory, or no worker thread could be made
+ * * -ENOMEM: no memory; -EAGAIN: no worker thread could be made, or the process
+ *   has as many as it may
  */
 int cancelio_open(struct cancelio **context, struct cancelio_setup *setup);
 
@@ -132,7 +133,7 @@ int cancelio_info(struct cancelio *context, struct cancelio_info *info);
  * * -EPROTONOSUPPORT: neither TCP nor UDP nor AF_UNIX; -EOPNOTSUPP: one of
  *   these that the module does not have yet
  * * -EEXIST: attached to this context already
- * * -EMFILE: RLIMIT_NOFILE sockets are attached; -ENOMEM
+ * * -EMFILE: the process has RLIMIT_NOFILE sockets attached; -ENOMEM
  */
 int cancelio_attach_fd(struct cancelio *context, int fd, __u64 *conn);
 

@@ -131,7 +131,7 @@ const char *cancelio_reason_name(unsigned int reason);
  * * -EPROTONOSUPPORT: neither TCP nor UDP nor AF_UNIX; -EOPNOTSUPP: one of
  *   these that the module does not have yet
  * * -EEXIST: attached to this context already
- * * -EMFILE: RLIMIT_NOFILE sockets are attached; -ENOMEM
+ * * -EMFILE: the process has RLIMIT_NOFILE sockets attached; -ENOMEM
  * * -EPERM, -ESHUTDOWN: not this process's context, or it was shut down
  */
 int cancelio_attach(struct cancelio *context, int fd,

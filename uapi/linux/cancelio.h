@@ -377,16 +377,23 @@ struct cancelio_info {
  * @slack: how far the timer may merge deadlines, ns, 0 to 1000000000: a deadline
  *	may be this much later, never earlier
  * @ring_bytes: out: bytes to mmap(2)
- * @conn_limit: out: how many sockets can be attached
+ * @conn_limit: out: how many sockets the process can have attached, over all its
+ *	contexts
  * @reserved: zero
  *
- * CANCELIO_SETUP is done once per context, before anything but INFO.  The memory
- * of ring, operations and connections is charged to the caller's memory cgroup.
+ * CANCELIO_SETUP is done once per context, before anything but INFO.
+ *
+ * The memory of ring, operations and connections is charged to the caller's memory
+ * cgroup; what does not fit there is -ENOMEM here, at ATTACH or at SUBMIT, and
+ * nobody is killed for it.  The workers are kernel threads, of which a process has
+ * 4096 at the most, over all its contexts, and not more than its RLIMIT_NPROC at
+ * SETUP.  Each of them joins the cgroups that the process is in when the worker
+ * starts, where the kernel lets it, so that its processor time is counted there.
  *
  * -EBUSY: it was done already.  -EINVAL: a value out of range, or no engine of
  * this header.  -EOPNOTSUPP: an engine that the module does not have.
- * -ENOMEM, -EAGAIN: no memory, or no worker thread could be made.  -EINTR: a
- * fatal signal came meanwhile.
+ * -ENOMEM: no memory.  -EAGAIN: no worker thread could be made, or the process has
+ * as many as it may.  -EINTR: a fatal signal came meanwhile.
  */
 struct cancelio_setup {
 	__u32 size;
@@ -415,7 +422,8 @@ struct cancelio_setup {
  * -EBADF: @fd is not open.  -ENOTSOCK: not a socket.  -EPROTONOSUPPORT: a
  * family or protocol that is not TCP, UDP or AF_UNIX.  -EOPNOTSUPP: one of those
  * that the module does not have yet.  -EEXIST: attached already.
- * -EMFILE: RLIMIT_NOFILE sockets are attached.  -ENOMEM.
+ * -EMFILE: the process has RLIMIT_NOFILE sockets attached, over all its contexts; one
+ * that was detached counts until its last operation has ended.  -ENOMEM.
  */
 struct cancelio_attach {
 	__u32 size;

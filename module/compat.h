@@ -6,6 +6,7 @@
 #ifndef CIO_COMPAT_H
 #define CIO_COMPAT_H
 
+#include <linux/cgroup.h>
 #include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
@@ -33,6 +34,20 @@ static inline int cio_import_buffer(int direction, void __user *addr,
 #else
 	return import_ubuf(direction, addr, len, iter);
 #endif
+}
+
+/* Whether two tasks are in the same control groups, at this moment. */
+static inline bool cio_same_cgroups(struct task_struct *one,
+				    struct task_struct *other)
+{
+	bool same = true;
+
+#ifdef CONFIG_CGROUPS
+	rcu_read_lock();
+	same = task_css_set(one) == task_css_set(other);
+	rcu_read_unlock();
+#endif
+	return same;
 }
 
 /* Add one to an eventfd. */

@@ -5,9 +5,11 @@
 #include "side.h"
 #include "trace.h"
 
+#include <linux/cgroup.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 
 /* Run ready sides of the pool until the budget is used up; returns what is left. */
 int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
@@ -99,6 +101,29 @@ static bool worker_delist(struct cio_ctx *ctx, struct cio_runner *worker)
 }
 
 /*
+ * Join the control groups of the owner, so that its worker's time is counted to
+ * it (C52).  The worker does it itself, before it does anything else, and
+ * without a lock: the change holds up the machine's forks and waits for a grace
+ * period, and the kernel takes locks of ours under the one that this takes, when
+ * it drops the last use of a dead program's memory.
+ *
+ * Where it fails, or the owner is gone, the worker stays in the root group: the
+ * program's sockets are worth more than the count.  One that stays in its group
+ * is in nobody's way: a kernel thread is neither frozen nor killed with it.
+ */
+static void worker_join_cgroups(struct cio_ctx *ctx)
+{
+	struct task_struct *owner = get_pid_task(ctx->owned.group,
+						 PIDTYPE_TGID);
+
+	if (!owner)
+		return;
+	if (!cio_same_cgroups(owner, current))
+		cgroup_attach_task_all(owner, current);
+	put_task_struct(owner);
+}
+
+/*
  * SIGKILL gets a worker out of a page fault that the program holds up, at the
  * context's end; SIGHUP is the thread engine's note.  No other signal reaches it,
  * and none that does not come from the kernel.
@@ -113,6 +138,7 @@ static int worker_main(void *data)
 	allow_kernel_signal(SIGHUP);
 	worker_enlist(&ctx->pool, &worker);
 	trace_cio_worker_start(ctx);
+	worker_join_cgroups(ctx);
 	do {
 		cio_conn_free_orphans(ctx);
 		ctx->engine->turn(ctx);

@@ -75,7 +75,8 @@ static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
 	}
 	/* The slot is there: this store allocates nothing. */
 	xa_store(&ctx->conns, slot, conn, GFP_KERNEL_ACCOUNT);
-	ctx->nr_conns++;
+	/* fdinfo reads it without the lock. */
+	WRITE_ONCE(ctx->nr_conns, ctx->nr_conns + 1);
 	atomic_inc(&ctx->live_conns);
 	atomic_add(CIO_SIDES, &ctx->ops.limit);
 	return 0;
@@ -285,7 +286,7 @@ bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
 	mutex_lock(&ctx->lock);
 	mine = xa_cmpxchg(&ctx->conns, conn->id & CIO_SLOT_MASK, conn, NULL,
 			  GFP_KERNEL_ACCOUNT) == conn;
-	ctx->nr_conns -= mine;
+	WRITE_ONCE(ctx->nr_conns, ctx->nr_conns - mine);
 	mutex_unlock(&ctx->lock);
 	if (!mine)
 		return false;

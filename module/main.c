@@ -5,11 +5,12 @@
  * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
  * (deadline.c), ready sides and runners (pool.c), and connections (conn.c), whose
  * sockets are watched (watch.c).  A side (side.c) starts, runs and ends its
- * operations; submit.c, wait.c, cancel.c and the workers (worker.c), which do what
- * the engine says (engine_poll.c, engine_thread.c), are its callers.
+ * operations; submit.c, wait.c, cancel.c, info.c and the workers (worker.c), which
+ * do what the engine says (engine_poll.c, engine_thread.c), are its callers.
  */
 #include "cancel.h"
 #include "conn.h"
+#include "info.h"
 #include "side.h"
 #include "submit.h"
 #include "wait.h"
@@ -21,6 +22,7 @@
 #include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
 /* Any ioctl's structure, in kernel memory. */
@@ -325,6 +327,11 @@ static int main_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void main_show_fdinfo(struct seq_file *to, struct file *file)
+{
+	cio_info_show(file->private_data, to);
+}
+
 static const struct file_operations main_fops = {
 	.owner = THIS_MODULE,
 	.open = main_open,
@@ -334,6 +341,7 @@ static const struct file_operations main_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = main_mmap,
 	.poll = main_poll,
+	.show_fdinfo = main_show_fdinfo,
 	.llseek = noop_llseek,
 };
 

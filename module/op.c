@@ -60,7 +60,7 @@ static int ops_grow(struct cio_ops *ops)
 		free_page((unsigned long)chunk);
 		return ret;
 	}
-	ops->nr_chunks++;
+	WRITE_ONCE(ops->nr_chunks, ops->nr_chunks + 1);
 	for (i = OPS_PER_CHUNK; i--; )
 		llist_add(&chunk[i].free, &ops->free);
 	return 0;
@@ -106,6 +106,12 @@ void cio_op_recycle(struct cio_ops *ops, struct cio_op *op)
 {
 	if (cio_op_reusable(op))
 		llist_add(&op->free, &ops->free);
+}
+
+/* Every slot is below this; more come, and none goes. */
+u32 cio_ops_slots(const struct cio_ops *ops)
+{
+	return READ_ONCE(ops->nr_chunks) * OPS_PER_CHUNK;
 }
 
 /*

@@ -164,6 +164,7 @@ struct cio_op *cio_op_alloc(struct cio_ops *ops);
 void cio_op_recycle(struct cio_ops *ops, struct cio_op *op);
 void cio_op_retire(struct cio_op *op);
 bool cio_op_reusable(const struct cio_op *op);
+u32 cio_ops_slots(const struct cio_ops *ops);
 struct cio_op *cio_op_find(struct cio_ops *ops, u64 id);
 
 static inline u64 cio_word_gen(u64 word)

@@ -13,7 +13,7 @@ LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
 all: module library
 
 module:
-	@vm/module live
+	@vm/module live $(if $(DEBUG),--debug)
 
 library:
 	@$(LIBRARY)
@@ -38,7 +38,7 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race lint scratch.*)
 
 distclean:
 	rm -rf build

@@ -7,6 +7,7 @@
 #include "cancel.h"
 
 #include "cookie.h"
+#include "race.h"
 #include "side.h"
 #include "trace.h"
 
@@ -60,7 +61,9 @@ static int cancel_ask(struct cio_ctx *ctx, u64 id, struct cio_cancel_req *req)
 	conn = op ? cio_conn_of_op(op, cio_id_gen(id)) : NULL;
 	if (!conn)
 		return -ENOENT;
+	cio_pause(CIO_AT_CANCEL_FOUND);
 	ret = cio_side_cancel_op(conn, op, cio_id_gen(id), req, &kick);
+	cio_pause(CIO_AT_CANCEL_ASKED);
 	cio_kick_flush(ctx, &kick);
 	cio_conn_put(conn);
 	return ret;

@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include "memory.h"
+#include "race.h"
 #include "side.h"
 #include "trace.h"
 #include "watch.h"
@@ -291,6 +292,7 @@ bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
 	if (!mine)
 		return false;
 	trace_cio_detach(conn->id);
+	cio_pause(CIO_AT_DETACHING);
 	cio_side_close(conn);
 	cio_watch_stop(conn);
 	return true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "deadline.h"
 
+#include "race.h"
+
 /* Operations ended in one interrupt, about; the rest comes in the next one. */
 #define TIMER_BATCH 64
 /*
@@ -56,6 +58,7 @@ void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
 			goto out;
 		timerqueue_del(&timers->queues[kind], node);
 	}
+	cio_pause(CIO_AT_TIMER_SET);
 	node->expires = expires;
 	timerqueue_add(&timers->queues[kind], node);
 	if (expires < timers->next)
@@ -92,6 +95,7 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 	unsigned long flags;
 	int batch = TIMER_BATCH;
 
+	cio_pause(CIO_AT_TIMER_FIRED);
 	spin_lock_irqsave(&timers->lock, flags);
 	while ((node = timers_first(timers, &kind)) && node->expires <= now &&
 	       batch-- > 0) {

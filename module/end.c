@@ -2,6 +2,7 @@
 #include "end.h"
 
 #include "cookie.h"
+#include "race.h"
 #include "trace.h"
 
 #include <linux/slab.h>
@@ -104,6 +105,7 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 
 	lockdep_assert_held(&conn->lock);
 	trace_cio_complete(&completion);
+	cio_pause(CIO_AT_COMPLETING);
 	list_del(&op->queue);
 	if (waited)
 		end_unhook(conn, op);
@@ -130,6 +132,7 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 		if (waited || call->keep)
 			wake_up_process(call->task);
 	}
+	cio_pause(CIO_AT_PUBLISHED);
 }
 
 void cio_cancel_req_put(struct cio_cancel_req *req)
@@ -158,6 +161,7 @@ int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
 	side->cancels = note;
 	if (side->running)
 		atomic64_or(CIO_CANCEL, &side->running->word);
+	cio_pause(CIO_AT_NOTED);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
  */
 #include "engine.h"
 
+#include "race.h"
 #include "side.h"
 #include "worker.h"
 
@@ -62,15 +63,19 @@ static int thread_sleep(struct cio_ctx *ctx, const struct thread *thread)
 			ret = -ERESTARTSYS;
 			break;
 		}
-		if (!llist_empty(&ctx->pool.orphans))
+		if (!llist_empty(&ctx->pool.orphans)) {
 			ret = -EAGAIN;
-		else if (!schedule_timeout(thread->alone ? ALONE_PAUSE :
-					   MAX_SCHEDULE_TIMEOUT))
-			ret = -EAGAIN;
-		if (ret)
 			break;
+		}
+		cio_pause(CIO_AT_ABOUT_TO_SLEEP);
+		if (!schedule_timeout(thread->alone ? ALONE_PAUSE :
+				      MAX_SCHEDULE_TIMEOUT)) {
+			ret = -EAGAIN;
+			break;
+		}
 	}
 	__set_current_state(TASK_RUNNING);
+	cio_pause(CIO_AT_AWAKE);
 	return ret;
 }
 

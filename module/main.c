@@ -11,6 +11,7 @@
 #include "cancel.h"
 #include "conn.h"
 #include "info.h"
+#include "race.h"
 #include "side.h"
 #include "submit.h"
 #include "wait.h"
@@ -353,11 +354,16 @@ static struct miscdevice main_device = {
 
 static int __init main_init(void)
 {
-	return misc_register(&main_device);
+	int ret = misc_register(&main_device);
+
+	if (!ret)
+		cio_race_init();
+	return ret;
 }
 
 static void __exit main_exit(void)
 {
+	cio_race_exit();
 	misc_deregister(&main_device);
 	/* Owners are freed after a grace period, by code of this module. */
 	mmu_notifier_synchronize();

@@ -31,6 +31,7 @@
 #include "cookie.h"
 #include "engine.h"
 #include "io.h"
+#include "race.h"
 #include "trace.h"
 
 #include <linux/sched/signal.h>
@@ -131,6 +132,7 @@ static void side_queue(struct cio_conn *conn, struct cio_side *side,
 	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,
 			 side->deadline);
 	trace_cio_arm(conn, side, op);
+	cio_pause(CIO_AT_ARMED);
 }
 
 /*
@@ -151,7 +153,9 @@ static void side_end_won(struct cio_conn *conn, struct cio_side *side,
 	trace_cio_interrupt(conn, op, sleeper->task->pid);
 	sleeper->out = *out;
 	WRITE_ONCE(sleeper->interrupted, true);
+	cio_pause(CIO_AT_INTERRUPTING);
 	send_sig(SIGHUP, sleeper->task, 1);
+	cio_pause(CIO_AT_INTERRUPTED);
 }
 
 /* End the operation that runs. */
@@ -236,8 +240,10 @@ static enum side_next side_attempt(struct cio_conn *conn,
 		spin_unlock_irq(&conn->lock);
 		/* The program's memory may hold us up: not those who wait. */
 		cio_kick_flush(conn->ctx, kick);
+		cio_pause(CIO_AT_TRY);
 		ret = side_try(conn, op);
 		trace_cio_try(conn, op, ret);
+		cio_pause(CIO_AT_TRIED);
 		spin_lock_irq(&conn->lock);
 		next = side_settle(conn, side, ret, kick);
 		if (next == SIDE_RETRY)
@@ -324,6 +330,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 			side_make_ready(conn, side);
 	}
 	spin_unlock_irq(&conn->lock);
+	cio_pause(CIO_AT_SUBMITTED);
 	return next == SIDE_ENDED;
 }
 
@@ -377,6 +384,7 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 	struct cio_conn *conn = cio_side_conn(side);
 	struct cio_ctx *ctx = conn->ctx;
 
+	cio_pause(CIO_AT_TAKEN);
 	spin_lock_irq(&conn->lock);
 	side->is_ready = false;
 	side_run(conn, side, who, budget, kick);
@@ -397,6 +405,7 @@ u64 cio_side_run_kept(struct cio_side *side, int *budget,
 	struct cio_op *op;
 	u64 id;
 
+	cio_pause(CIO_AT_TAKEN);
 	spin_lock_irq(&conn->lock);
 	op = side_run(conn, side, CIO_POOL_WORKER, budget, kick);
 	/* Whoever has won it meanwhile cannot give it away yet. */
@@ -517,6 +526,7 @@ void cio_side_event(struct cio_conn *conn, __poll_t events)
 	unsigned long flags;
 	int i;
 
+	cio_pause(CIO_AT_EVENT);
 	spin_lock_irqsave(&conn->lock, flags);
 	for (i = 0; i < CIO_SIDES; i++) {
 		struct cio_side *side = &conn->sides[i];
@@ -642,6 +652,7 @@ int cio_side_set_deadlines(struct cio_conn *conn,
 	if (set->sides & CANCELIO_WRITE)
 		side_move_deadline(conn, &conn->sides[CIO_WRITE], write);
 	spin_unlock_irq(&conn->lock);
+	cio_pause(CIO_AT_DEADLINE_SET);
 
 	/* What has passed already ends here, not in the timer's interrupt. */
 	if ((set->sides & CANCELIO_READ) && read <= now)
@@ -727,6 +738,7 @@ int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
 		if (ended < SWEEP && (side->running || side->sleeper))
 			ret = side_cancel_held(conn, side, req, &kick);
 		spin_unlock_irq(&conn->lock);
+		cio_pause(CIO_AT_SWEPT);
 		cio_kick_flush(conn->ctx, &kick);
 		cond_resched();
 		sum += ended;
@@ -774,6 +786,7 @@ void cio_side_close(struct cio_conn *conn)
 	spin_lock_irq(&conn->lock);
 	conn->closed = true;
 	spin_unlock_irq(&conn->lock);
+	cio_pause(CIO_AT_CLOSED);
 	for (i = 0; i < CIO_SIDES; i++) {
 		side_sweep_all(conn, &conn->sides[i]);
 		side_unready(conn, &conn->sides[i]);
@@ -808,6 +821,7 @@ static int side_expire_op(struct cio_op *op)
 	/* Its own reference to the conn goes when it ends. */
 	cio_conn_ref(conn);
 	trace_cio_deadline_fired(conn, side, cio_op_id(op), op->deadline);
+	cio_pause(CIO_AT_TIMER_CLAIMED);
 	spin_lock_irqsave(&conn->lock, flags);
 	out.now = ktime_get();
 	cio_end_verdict(conn, side, op, &out);
@@ -826,6 +840,7 @@ static int side_expire(struct cio_side *side)
 	unsigned long flags;
 	int ended;
 
+	cio_pause(CIO_AT_TIMER_CLAIMED);
 	spin_lock_irqsave(&conn->lock, flags);
 	trace_cio_deadline_fired(conn, side, 0, side->deadline);
 	ended = side_sweep(conn, side, &kick);

@@ -2,6 +2,7 @@
 #include "submit.h"
 
 #include "io.h"
+#include "race.h"
 #include "side.h"
 #include "trace.h"
 #include "wait.h"
@@ -143,6 +144,7 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 		submit_abort(conn, op);
 		return -EFAULT;
 	}
+	cio_pause(CIO_AT_SUBMIT_CHECKED);
 	ret = cio_side_start(conn, op, kick);
 	if (ret < 0)
 		submit_abort(conn, op);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "wait.h"
 
+#include "race.h"
 #include "side.h"
 #include "trace.h"
 #include "worker.h"
@@ -11,13 +12,18 @@
 /* Sleep in the state that the caller has set; false when the time came. */
 static bool wait_sleep(ktime_t time)
 {
+	bool in_time = true;
+
+	cio_pause(CIO_AT_ABOUT_TO_SLEEP);
 	if (time == KTIME_MAX) {
 		schedule();
-		return true;
+	} else {
+		/* A time before the clock's zero has passed; a timer would not know. */
+		time = max_t(ktime_t, time, 0);
+		in_time = schedule_hrtimeout(&time, HRTIMER_MODE_ABS);
 	}
-	/* A time before the clock's zero has passed; a timer would not know. */
-	time = max_t(ktime_t, time, 0);
-	return schedule_hrtimeout(&time, HRTIMER_MODE_ABS);
+	cio_pause(CIO_AT_AWAKE);
+	return in_time;
 }
 
 /*

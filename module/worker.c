@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "engine.h"
+#include "race.h"
 #include "side.h"
 #include "trace.h"
 
@@ -144,8 +145,10 @@ static int worker_main(void *data)
 		ctx->engine->turn(ctx);
 		cond_resched();
 		set_current_state(TASK_IDLE);
-		if (cio_pool_idle(&ctx->pool, &worker, CIO_POOL_WORKER))
+		if (cio_pool_idle(&ctx->pool, &worker, CIO_POOL_WORKER)) {
+			cio_pause(CIO_AT_IDLE);
 			schedule();
+		}
 		__set_current_state(TASK_RUNNING);
 		cio_pool_busy(&ctx->pool, &worker);
 	} while (!worker_delist(ctx, &worker));

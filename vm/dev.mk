@@ -29,6 +29,11 @@ lint:
 	@vm/setup base lint
 	@vm/lint
 
+## race           known races, one by one, and without what prevents each; R=name picks one
+race:
+	@vm/setup base race
+	@race/check $(R)
+
 ## model          the model of an operation's life, checked by spin, and with faults in it
 model:
 	@vm/setup model
@@ -43,4 +48,4 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-rt check-32 conformance lint model docs kernels
+.PHONY: vm check-rt check-32 conformance lint race model docs kernels

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * race [-s] [-v] SCRIPT...: play the scripts, named without their .race, on each
+ * engine that they name, and say how each went.  -v shows the course of all, else
+ * that of those that failed is shown; -s soon gives up waiting.  The exit code is 0
+ * when all held, 1 when one failed, 2 when one did not come to an end: then the rest is
+ * not played.
+ */
+#include <ctype.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "script.h"
+
+struct scene *scene;
+__u32 engine;
+bool impatient;
+
+static void split_line(struct line *line)
+{
+	char *rest = line->storage, *word;
+
+	if (isupper(rest[0]) && rest[1] == ':') {
+		line->actor = rest[0];
+		rest += 2;
+	}
+	for (word = strtok(rest, " \t"); word && line->count < MAX_WORDS;
+	     word = strtok(NULL, " \t"))
+		line->words[line->count++] = word;
+}
+
+void script_read(struct script *script, const char *file)
+{
+	FILE *stream = fopen(file, "r");
+	char text[TEXT_LEN];
+	int number = 0;
+
+	while (stream && fgets(text, sizeof(text), stream)) {
+		struct line *line = &script->lines[script->count];
+
+		number++;
+		text[strcspn(text, "\n#")] = '\0';
+		if (!text[strspn(text, " \t")])
+			continue;
+		line->number = number;
+		memcpy(line->text, text, sizeof(text));
+		memcpy(line->storage, text, sizeof(text));
+		split_line(line);
+		if (!line->count || line->actor > 'A' + MAX_ACTORS - 1 ||
+		    ++script->count == MAX_LINES) {
+			fprintf(stderr, "%s:%d: not a line of a script\n", file, number);
+			exit(2);
+		}
+	}
+	if (!stream || !script->count) {
+		fprintf(stderr, "%s: not a script\n", file);
+		exit(2);
+	}
+	fclose(stream);
+}
+
+bool script_excludes(const struct script *script, const char *name)
+{
+	const struct line *line = &script->lines[0];
+	int i;
+
+	if (strcmp(line->words[0], "engine"))
+		return false;
+	for (i = 1; i < line->count; i++)
+		if (!strcmp(line->words[i], name))
+			return false;
+	return true;
+}
+
+/* Where everybody is, for one that does not end. */
+static void describe_hang(void)
+{
+	size_t len = snprintf(scene->verdict, sizeof(scene->verdict), "it does not end:");
+	int i;
+
+	for (i = 0; i <= MAX_ACTORS; i++) {
+		const struct line *line = __atomic_load_n(&scene->at[i], __ATOMIC_RELAXED);
+
+		if (line && len < sizeof(scene->verdict))
+			len += snprintf(scene->verdict + len, sizeof(scene->verdict) - len,
+					" line %d: %s;", line->number, line->text);
+	}
+}
+
+/* Wait for the player; 0: held, 1: failed, 2: hangs, also when it cannot be ended. */
+static int judge(pid_t player)
+{
+	__s64 end = after(SETUP);
+	bool begun = false;
+	int status;
+
+	while (waitpid(player, &status, WNOHANG) != player) {
+		int failed = __atomic_load_n(&scene->failed, __ATOMIC_SEQ_CST);
+
+		if (!begun && __atomic_load_n(&scene->begun, __ATOMIC_SEQ_CST)) {
+			begun = true;
+			end = after(HANG);
+		}
+		if (failed == 2)
+			end = end < after(SECOND) ? end : after(SECOND);
+		if (now() > end) {
+			kill(player, SIGKILL);
+			if (!failed)
+				describe_hang();
+			return 2;
+		}
+		usleep(1000);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
+		return WEXITSTATUS(status);
+	snprintf(scene->verdict, sizeof(scene->verdict), "the player crashed");
+	return 1;
+}
+
+static int play_on(const struct script *script, const char *name, const char *engine_name,
+		   bool verbose)
+{
+	static const char *const says[] = { "holds", "fails: ", "fails: " };
+	pid_t player;
+	int outcome;
+
+	memset(scene, 0, sizeof(*scene));
+	printf("race: playing %s on %s\n", name, engine_name);
+	fflush(stdout);
+	player = fork();
+	if (!player)
+		play(script);
+	outcome = judge(player);
+	printf("race: %s on %s: %s%s\n", name, engine_name, says[outcome], scene->verdict);
+	if (outcome || verbose)
+		points_print_course();
+	fflush(stdout);
+	return outcome;
+}
+
+static bool engine_there(__u32 which)
+{
+	struct cancelio_info info;
+	int fd = cio_open();
+	bool there;
+
+	there = fd >= 0 && !cio_info(fd, &info) && (info.engines & (1U << which));
+	close(fd);
+	return there;
+}
+
+static int play_script(char *path, bool verbose)
+{
+	static const char *const engines[] = { "poll", "thread" };
+	static struct script script;
+	const char *name = basename(path);
+	char file[256];
+	int outcome, worst = 0;
+
+	memset(&script, 0, sizeof(script));
+	snprintf(file, sizeof(file), "%s.race", path);
+	script_read(&script, file);
+	for (engine = 0; engine < 2 && worst < 2; engine++) {
+		if (script_excludes(&script, engines[engine]) || !engine_there(engine))
+			continue;
+		outcome = play_on(&script, name, engines[engine], verbose);
+		worst = outcome > worst ? outcome : worst;
+	}
+	return worst;
+}
+
+int main(int argc, char **argv)
+{
+	int option, i, outcome, worst = 0;
+	bool verbose = false;
+
+	while ((option = getopt(argc, argv, "sv")) != -1) {
+		if (option == '?')
+			return 2;
+		impatient |= option == 's';
+		verbose |= option == 'v';
+	}
+
+	points_check_there();
+	scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	for (i = optind; i < argc && worst < 2; i++) {
+		outcome = play_script(argv[i], verbose);
+		worst = outcome > worst ? outcome : worst;
+	}
+	return worst;
+}

@@ -14,7 +14,7 @@
 
 #define BOTH	(CANCELIO_READ | CANCELIO_WRITE)
 
-/* Two operations on each side; nothing can be read, nothing more be written. */
+/* Reads and a write; nothing can be read, and not one byte more be written. */
 static bool block_both_sides(int fd, int sock, int peer, __u64 conn)
 {
 	static char byte;
@@ -22,6 +22,9 @@ static bool block_both_sides(int fd, int sock, int peer, __u64 conn)
 
 	if (shrink_buffers(sock, peer) || fill(sock) < 0)
 		return false;
+	/* There may be room left in the last segment. */
+	while (send(sock, "x", 1, MSG_DONTWAIT) == 1)
+		;
 	ops[0] = op_recv(conn, &byte, 1);
 	ops[1] = op_recv(conn, &byte, 1);
 	ops[2] = op_send(conn, "x", 1);

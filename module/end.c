@@ -2,6 +2,7 @@
 #include "end.h"
 
 #include "cookie.h"
+#include "msg.h"
 #include "race.h"
 #include "trace.h"
 
@@ -109,6 +110,8 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 	list_del(&op->queue);
 	if (waited)
 		end_unhook(conn, op);
+	if (cio_op_has_msg(op))
+		cio_msg_free(op->msg);
 	if (call && !call->keep) {
 		call->result = completion;
 		end_recycle(conn, side, op);

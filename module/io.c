@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "io.h"
 
+#include "msg.h"
+
 #include <linux/poll.h>
 #include <linux/socket.h>
 #include <net/sock.h>
@@ -26,22 +28,22 @@ int cio_io_check(const struct cancelio_op *req)
 	u32 allowed = RECV_FLAGS;
 
 	switch (req->opcode) {
-	case CANCELIO_OP_RECVMSG:
-	case CANCELIO_OP_SENDMSG:
-		return -EOPNOTSUPP;
 	case CANCELIO_OP_WAIT_READY:
 		if (req->addr || req->len)
 			return -EINVAL;
 		return io_check_events(req->msg_flags);
+	case CANCELIO_OP_SENDMSG:
 	case CANCELIO_OP_SEND:
 		allowed = SEND_FLAGS;
 		break;
+	case CANCELIO_OP_RECVMSG:
 	case CANCELIO_OP_RECV:
 		break;
 	default:
 		return -EINVAL;
 	}
-	if (req->msg_flags & ~allowed || req->len > CANCELIO_MAX_LEN)
+	if (req->msg_flags & ~allowed ||
+	    req->len > (cio_opcode_has_msg(req->opcode) ? 0 : CANCELIO_MAX_LEN))
 		return -EINVAL;
 	if ((req->msg_flags & MSG_PEEK) && (req->msg_flags & MSG_WAITALL))
 		return -EINVAL;
@@ -112,6 +114,8 @@ static void io_keep_socket_error(struct cio_conn *conn)
 static int io_import(struct cio_op *op, int direction, struct iovec *iov,
 		     struct iov_iter *iter)
 {
+	if (cio_op_has_msg(op))
+		return cio_msg_import(op, direction, iter);
 	return cio_import_buffer(direction, u64_to_user_ptr(op->addr + op->done),
 				 op->len - op->done, iov, iter);
 }
@@ -132,10 +136,28 @@ static bool io_below_lowat(struct cio_conn *conn, const struct cio_op *op)
 	return !(events & (POLLIN | POLLRDHUP | POLLERR | POLLHUP));
 }
 
+/*
+ * The attempt found nothing.  A datagram socket that was shut down says so only
+ * to a read that waits.
+ */
+static int io_recv_nothing(struct cio_conn *conn, struct cio_op *op, int error)
+{
+	if (error == -EAGAIN && !conn->is_stream &&
+	    (READ_ONCE(conn->sock->sk->sk_shutdown) & RCV_SHUTDOWN))
+		return 0;
+	return io_keep_error(conn, error);
+}
+
+static bool io_wants_more(const struct cio_conn *conn, const struct cio_op *op)
+{
+	return conn->is_stream && (op->msg_flags & MSG_WAITALL) &&
+	       op->done < op->len;
+}
+
 static int io_recv(struct cio_conn *conn, struct cio_op *op)
 {
+	struct sockaddr_storage address;
 	struct msghdr msg = {};
-	bool wait_all = conn->is_stream && (op->msg_flags & MSG_WAITALL);
 	struct iovec iov;
 	int ret;
 
@@ -144,23 +166,34 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 		return ret;
 	if (io_below_lowat(conn, op))
 		return -EAGAIN;
+	if (cio_op_has_msg(op))
+		cio_msg_recv_begin(op, &msg, &address);
 	io_keep_socket_error(conn);
-	ret = sock_recvmsg(conn->sock, &msg,
-			   (op->msg_flags & ~MSG_WAITALL) | MSG_DONTWAIT);
+	ret = sock_recvmsg(conn->sock, &msg, MSG_DONTWAIT |
+			   (op->msg_flags & ~MSG_WAITALL) |
+			   (msg.msg_flags & MSG_CMSG_COMPAT));
 	if (ret < 0)
-		return io_keep_error(conn, io_plain_error(ret));
+		ret = io_recv_nothing(conn, op, io_plain_error(ret));
+	if (ret < 0)
+		return ret;
 	op->done += ret;
-	op->events = msg.msg_flags & (MSG_TRUNC | MSG_EOR);
+	/* The end after a part, with MSG_WAITALL, leaves what came with the part. */
+	if (ret || !op->done) {
+		op->events = msg.msg_flags & CIO_MSG_FLAGS;
+		if (cio_op_has_msg(op) && cio_msg_recv_end(op->msg, &msg))
+			return -EFAULT;
+	}
 	if (conn->is_stream && !ret && op->len > op->done) {
 		/* A stream that reads as ended may have been reset. */
 		io_keep_socket_error(conn);
 		return READ_ONCE(conn->error);
 	}
-	return wait_all && op->done < op->len ? CIO_IO_MORE : 0;
+	return io_wants_more(conn, op) ? CIO_IO_MORE : 0;
 }
 
 static int io_send(struct cio_conn *conn, struct cio_op *op)
 {
+	struct sockaddr_storage address;
 	struct msghdr msg = {};
 	struct iovec iov;
 	int ret;
@@ -168,6 +201,8 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	ret = io_import(op, ITER_SOURCE, &iov, &msg.msg_iter);
 	if (ret)
 		return ret;
+	if (cio_op_has_msg(op))
+		cio_msg_send_begin(op, &msg, &address);
 	msg.msg_flags = op->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 	io_keep_socket_error(conn);
 	ret = sock_sendmsg(conn->sock, &msg);
@@ -200,8 +235,10 @@ int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 		return -ENOTSOCK;
 	switch (op->opcode) {
 	case CANCELIO_OP_RECV:
+	case CANCELIO_OP_RECVMSG:
 		return io_recv(conn, op);
 	case CANCELIO_OP_SEND:
+	case CANCELIO_OP_SENDMSG:
 		return io_send(conn, op);
 	default:
 		return io_wait_ready(conn, op);

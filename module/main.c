@@ -5,8 +5,9 @@
  * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
  * (deadline.c), ready sides and runners (pool.c), and connections (conn.c), whose
  * sockets are watched (watch.c).  A side (side.c) starts, runs and ends its
- * operations; submit.c, wait.c, cancel.c, info.c and the workers (worker.c), which
- * do what the engine says (engine_poll.c, engine_thread.c), are its callers.
+ * operations by attempts (io.c, msg.c); submit.c, wait.c, cancel.c, info.c and the
+ * workers (worker.c), which do what the engine says (engine_poll.c,
+ * engine_thread.c), are its callers.
  */
 #include "cancel.h"
 #include "conn.h"
@@ -205,6 +206,7 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 		.engines = BIT(CANCELIO_ENGINE_POLL) |
 			   BIT(CANCELIO_ENGINE_THREAD),
 		.ops = BIT(CANCELIO_OP_RECV) | BIT(CANCELIO_OP_SEND) |
+		       BIT(CANCELIO_OP_RECVMSG) | BIT(CANCELIO_OP_SENDMSG) |
 		       BIT(CANCELIO_OP_WAIT_READY),
 		.ioctls = BIT(ARRAY_SIZE(main_ioctls)) - 1,
 		.op_flags = cio_submit_op_flags(),

@@ -13,6 +13,7 @@
 #include <linux/xarray.h>
 
 struct cio_conn;
+struct cio_msg;
 
 /**
  * enum cio_op_state - the states of an operation
@@ -104,8 +105,9 @@ struct cio_call {
  * @result: when HELD
  * @free: when FREE
  * @user_data: the caller's cookie
- * @addr: user address of the buffer
- * @len: its bytes
+ * @addr: user address of the buffer; RECV and SEND
+ * @msg: the message; RECVMSG and SENDMSG
+ * @len: bytes of the buffer, or of the message's buffers
  * @done: bytes moved so far
  * @msg_flags: message flags, or events for WAIT_READY
  * @events: message flags or events to report
@@ -129,7 +131,10 @@ struct cio_op {
 		struct llist_node free;
 	};
 	u64 user_data;
-	u64 addr;
+	union {
+		u64 addr;
+		struct cio_msg *msg;
+	};
 	u32 len;
 	u32 done;
 	u32 msg_flags;

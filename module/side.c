@@ -268,7 +268,8 @@ static bool side_start_verdict(struct cio_conn *conn, struct cio_side *side,
 {
 	bool busy = side->running || !list_empty(&side->queue);
 
-	if (op->opcode == CANCELIO_OP_RECV && !op->len && conn->is_stream) {
+	if ((op->opcode == CANCELIO_OP_RECV ||
+	     op->opcode == CANCELIO_OP_RECVMSG) && !op->len && conn->is_stream) {
 		out->now = ktime_get();
 		return true;
 	}

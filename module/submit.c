@@ -2,6 +2,7 @@
 #include "submit.h"
 
 #include "io.h"
+#include "msg.h"
 #include "race.h"
 #include "side.h"
 #include "trace.h"
@@ -89,7 +90,10 @@ static void submit_fill(struct cio_ctx *ctx, struct cio_op *op,
 	timerqueue_init(&op->timer);
 	INIT_HLIST_NODE(&op->cookie_node);
 	op->user_data = req->user_data;
-	op->addr = req->addr;
+	if (cio_op_has_msg(op))
+		op->msg = NULL;
+	else
+		op->addr = req->addr;
 	op->len = req->len;
 	op->done = 0;
 	op->msg_flags = req->msg_flags;
@@ -119,6 +123,8 @@ static struct cio_op *submit_alloc(struct cio_conn *conn,
 
 static void submit_abort(struct cio_conn *conn, struct cio_op *op)
 {
+	if (cio_op_has_msg(op))
+		cio_msg_free(op->msg);
 	cio_op_retire(op);
 	cio_op_recycle(&conn->ctx->ops, op);
 }
@@ -133,19 +139,21 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 			struct cio_op **started, struct cio_kick *kick)
 {
 	struct cio_op *op = submit_alloc(conn, req);
-	int ret;
+	int ret = 0;
 
 	if (IS_ERR(op))
 		return PTR_ERR(op);
 	submit_fill(conn->ctx, op, req, call);
 	if (started)
 		*started = op;
-	if (id && put_user(cio_op_id(op), id)) {
-		submit_abort(conn, op);
-		return -EFAULT;
+	if (cio_op_has_msg(op))
+		ret = cio_msg_create(op, req->addr, conn->is_stream);
+	if (!ret && id && put_user(cio_op_id(op), id))
+		ret = -EFAULT;
+	if (!ret) {
+		cio_pause(CIO_AT_SUBMIT_CHECKED);
+		ret = cio_side_start(conn, op, kick);
 	}
-	cio_pause(CIO_AT_SUBMIT_CHECKED);
-	ret = cio_side_start(conn, op, kick);
 	if (ret < 0)
 		submit_abort(conn, op);
 	return ret;

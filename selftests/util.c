@@ -277,6 +277,37 @@ struct cancelio_op op_send(__u64 conn, const void *buffer, __u32 len)
 	return op;
 }
 
+struct cancelio_op op_recvmsg(__u64 conn, struct cancelio_msg *message)
+{
+	struct cancelio_op op = op_of(CANCELIO_OP_RECVMSG, conn);
+
+	op.addr = (unsigned long)message;
+	return op;
+}
+
+struct cancelio_op op_sendmsg(__u64 conn, const struct cancelio_msg *message)
+{
+	struct cancelio_op op = op_of(CANCELIO_OP_SENDMSG, conn);
+
+	op.addr = (unsigned long)message;
+	return op;
+}
+
+struct cancelio_iovec iovec_of(void *base, __u64 len)
+{
+	struct cancelio_iovec iov = { .base = (unsigned long)base, .len = len };
+
+	return iov;
+}
+
+struct cancelio_msg message_of(struct cancelio_iovec *iov, __u32 count)
+{
+	struct cancelio_msg message = { .iov = (unsigned long)iov, .iov_count = count };
+
+	memset(&message.flags, POISON, sizeof(message.flags));
+	return message;
+}
+
 struct cancelio_op op_ready(__u64 conn, __u32 events)
 {
 	struct cancelio_op op = op_of(CANCELIO_OP_WAIT_READY, conn);

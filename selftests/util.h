@@ -68,8 +68,14 @@ int run(int fd, struct cancelio_op op, struct cancelio_completion *result);
 /* Whether no completion comes for a while. */
 bool stays_empty(int fd);
 
+struct cancelio_iovec iovec_of(void *base, __u64 len);
+/* A message of these buffers, with the fields that RECVMSG writes poisoned where it may. */
+struct cancelio_msg message_of(struct cancelio_iovec *iov, __u32 count);
 struct cancelio_op op_recv(__u64 conn, void *buffer, __u32 len);
 struct cancelio_op op_send(__u64 conn, const void *buffer, __u32 len);
+/* The message has to stay: RECVMSG writes to it. */
+struct cancelio_op op_recvmsg(__u64 conn, struct cancelio_msg *message);
+struct cancelio_op op_sendmsg(__u64 conn, const struct cancelio_msg *message);
 struct cancelio_op op_ready(__u64 conn, __u32 events);
 /* The same operation with a deadline of its own, absolute or from submission on. */
 struct cancelio_op with_deadline(struct cancelio_op op, __s64 deadline);

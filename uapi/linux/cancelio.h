@@ -94,6 +94,8 @@
 #define CANCELIO_MAX_ENTRIES	(1U << 20)
 /* Operations that a context has at the most, beyond the entries of its ring. */
 #define CANCELIO_MAX_HELD	65536
+/* The most bytes of control data that SENDMSG takes. */
+#define CANCELIO_MAX_CONTROL	20480
 /* The most bytes that one operation moves; a larger len is -EINVAL. */
 #define CANCELIO_MAX_LEN	0x7ffff000U
 
@@ -115,8 +117,10 @@ enum cancelio_engine {
  * @CANCELIO_OP_SEND: send one buffer, as send(2); write side.  On a stream it
  *	goes on until all bytes are accepted or it ends otherwise; a datagram is
  *	sent whole or not at all
- * @CANCELIO_OP_RECVMSG: receive by &struct cancelio_msg, as recvmsg(2); read side
- * @CANCELIO_OP_SENDMSG: send by &struct cancelio_msg, as sendmsg(2); write side
+ * @CANCELIO_OP_RECVMSG: receive by &struct cancelio_msg, as recvmsg(2), into
+ *	several buffers, with the sender's address and control data; read side
+ * @CANCELIO_OP_SENDMSG: send by &struct cancelio_msg, as sendmsg(2), from several
+ *	buffers, to an address, with control data; write side, and goes on as SEND
  * @CANCELIO_OP_WAIT_READY: wait until the socket is readable (read side) or
  *	writable (write side), moving nothing
  */
@@ -165,8 +169,8 @@ enum cancelio_opcode {
  *
  * The checks at an operation's start go in this order: closed, deadline, I/O.
  * An operation whose deadline has passed at its start moves nothing, even when
- * data is there.  A zero-length RECV on a stream returns 0 at once, unqueued,
- * also past its deadline.
+ * data is there.  A zero-length RECV on a stream, or RECVMSG with no room for data,
+ * returns 0 at once, unqueued, also past its deadline.
  *
  * The socket's O_NONBLOCK, SO_RCVTIMEO and SO_SNDTIMEO do not matter.
  *
@@ -200,10 +204,42 @@ struct cancelio_iovec {
  * @name: address of a socket address, or 0
  * @iov: address of an array of &struct cancelio_iovec
  * @control: address of the control data, or 0
- * @name_len: bytes at @name; RECVMSG writes the address's full length here
+ * @name_len: bytes at @name, 0 without it; RECVMSG writes the address's full length
+ *	here, which may be more, and 0 where there is none
  * @iov_count: entries of @iov, 0 to 1024
- * @control_len: bytes at @control; RECVMSG writes the bytes used here
- * @flags: written by RECVMSG: MSG_TRUNC, MSG_CTRUNC, MSG_EOR, as recvmsg(2)
+ * @control_len: bytes at @control, 0 without it, and for SENDMSG at most
+ *	%CANCELIO_MAX_CONTROL; RECVMSG writes the bytes used here
+ * @flags: not read; written by RECVMSG: MSG_TRUNC, MSG_CTRUNC and MSG_EOR, as
+ *	recvmsg(2)
+ *
+ * The header and @iov are read at submission, once, and so are the address and the
+ * control data that SENDMSG sends: they belong to the program again when the call
+ * returns.  The buffers of @iov, and those at @name and @control that RECVMSG
+ * writes, belong to the kernel until the operation has ended, as does the header:
+ * RECVMSG writes @name_len, @control_len and @flags there, before its completion is
+ * visible, when it is DONE or has moved data; else they stay as they were.  With
+ * MSG_WAITALL they tell of the last part of the data.
+ *
+ * Control data has the layout of the submitting program's struct cmsghdr, which
+ * differs between 32-bit and 64-bit programs.  With a stream it goes with the first
+ * byte of a SENDMSG.
+ *
+ * A bad header refuses the operation, and nothing happened:
+ *
+ * ============ ============================================================
+ * -EFAULT      the header or @iov, or for SENDMSG the address or the control
+ *              data, cannot be read
+ * -EINVAL      @iov_count out of range; the buffers together are longer than
+ *              %CANCELIO_MAX_LEN; @name_len without @name, or for SENDMSG
+ *              above sizeof(struct sockaddr_storage); @control_len without
+ *              @control; control data of a 32-bit program that is malformed
+ * -ENOBUFS     SENDMSG: @control_len above %CANCELIO_MAX_CONTROL
+ * -ENOMEM      no memory for the copy
+ * ============ ============================================================
+ *
+ * A buffer that cannot be read or written is an ERROR with -EFAULT, as for RECV and
+ * SEND.  So are results that RECVMSG cannot write: the data has then been taken
+ * from the socket, and the completion says how much.
  */
 struct cancelio_msg {
 	__u64 name;
@@ -257,19 +293,21 @@ enum cancelio_which {
  * @reason: an &enum cancelio_reason
  * @which: an &enum cancelio_which
  * @opcode: the operation's &enum cancelio_opcode
- * @events: the flags of the received message (MSG_TRUNC, MSG_EOR), or for
- *	WAIT_READY the ready poll(2) events
+ * @events: the flags of the received message (MSG_TRUNC, MSG_CTRUNC, MSG_EOR), or
+ *	for WAIT_READY the ready poll(2) events
  * @ended: when it ended, ns
  * @late: for DEADLINE how long after the deadline it ended, ns; 0 else
  * @reserved: zero
  *
- * DONE with 0 bytes is end of file for a RECV of more than 0 bytes on a stream,
- * and an empty datagram on a datagram socket.
+ * DONE with 0 bytes is end of file for a RECV of more than 0 bytes on a stream.  On
+ * a datagram socket it is an empty datagram, or the read side was shut down.
  *
- * Errors of ERROR are those of recv(2), send(2) and the protocol, among them:
+ * Errors of ERROR are those of recv(2), send(2), recvmsg(2), sendmsg(2) and the
+ * protocol, among them:
  *
  * ============== ==========================================================
- * -EFAULT        the buffer cannot be read or written
+ * -EFAULT        the buffer cannot be read or written, or RECVMSG's results not
+ *                be written
  * -EAGAIN        NOWAIT, and the operation would wait
  * -ENOTCONN      the socket is not connected
  * -ECONNRESET    the peer reset the connection; both sides learn of it
@@ -277,6 +315,7 @@ enum cancelio_which {
  * -ETIMEDOUT     TCP's own time-out, never a deadline
  * -EMSGSIZE      the datagram is too large
  * -ECONNREFUSED  a datagram's peer answered that nobody listens
+ * -EINVAL        control data that the protocol does not take
  * ============== ==========================================================
  */
 struct cancelio_completion {
@@ -475,9 +514,11 @@ struct cancelio_detach {
  *              rest again
  * -EBADF       no such connection, or it is detached
  * -EINVAL      unknown opcode, flag or message flag, a reserved field not zero,
- *              len out of range
+ *              len out of range, a bad header of a message
  * -EOPNOTSUPP  an opcode that the module, the engine or the socket lacks
- * -EFAULT      the entry cannot be read, or its id not be written
+ * -EFAULT      the entry, or its message, cannot be read, or its id not be
+ *              written
+ * -ENOBUFS     a message has too much control data
  * -E2BIG       the entry is larger than the kernel's and not zero there
  * -EACCES      RESTRICT has taken the operation away
  * -EINTR       a fatal signal came

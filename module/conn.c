@@ -18,7 +18,7 @@ static int conn_check_socket(const struct socket *sock)
 	const struct sock *sk = sock->sk;
 
 	if (sk->sk_family == AF_UNIX)
-		return -EOPNOTSUPP;
+		return 0;
 	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
 		return -EPROTONOSUPPORT;
 	if (sock->type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP)
@@ -45,11 +45,14 @@ static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 	/* TCP_ULP can put another socket behind the file. */
 	ihold(SOCK_INODE(sock));
 	conn->is_stream = sock->type == SOCK_STREAM;
+	conn->is_unix = sock->sk->sk_family == AF_UNIX;
+	conn->is_connected = conn->is_stream || sock->type == SOCK_SEQPACKET;
 	for (i = 0; i < CIO_SIDES; i++) {
 		struct cio_side *side = &conn->sides[i];
 
 		INIT_LIST_HEAD(&side->queue);
 		INIT_LIST_HEAD(&side->ready);
+		INIT_LIST_HEAD(&side->calls);
 		timerqueue_init(&side->timer);
 		side->index = i;
 		side->deadline = KTIME_MAX;

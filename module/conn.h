@@ -24,10 +24,12 @@ enum cio_side_index {
  * @again: an event came since the last attempt began: try once more before waiting
  * @is_ready: on the pool's ready list, or handed to a cio_call, or served by a
  *	thread of the thread engine; holds a reference to the conn
+ * @for_owner: then, that it was put where only threads of the owner look
  * @ready: in the pool's ready list
  * @spare: an operation's memory kept for the next submission; no lock (xchg)
  * @cancels: who waits for the cancel of @running, or of @sleeper's operation
  * @sleeper: the thread that sleeps for a BLOCKED operation, or NULL
+ * @calls: threads that wait for operations of the side, once these have waited
  * @deadline: host time, KTIME_MAX for none
  * @timer: in the timers whenever operations are QUEUED or BLOCKED and there is
  *	a @deadline, set to it or earlier
@@ -38,10 +40,12 @@ struct cio_side {
 	u8 index;
 	bool again;
 	bool is_ready;
+	bool for_owner;
 	struct list_head ready;
 	struct cio_op *spare;
 	struct cio_cancel_note *cancels;
 	struct cio_sleeper *sleeper;
+	struct list_head calls;
 	ktime_t deadline;
 	struct timerqueue_node timer;
 };
@@ -52,6 +56,8 @@ struct cio_side {
  *	socket's wait-queue lock; no wait-queue lock is taken under it
  * @closed: detached: operations are refused and end with CLOSED; @lock
  * @is_stream: constant
+ * @is_unix: an AF_UNIX socket; constant
+ * @is_connected: of a type that has one peer, and breaks with it; constant
  * @refs: one of the context's table, one of each queued operation, of each
  *	ready side, and of each user; freed at 0
  * @ctx: stays while there is a conn
@@ -68,6 +74,8 @@ struct cio_conn {
 	spinlock_t lock;	/* the sides, closed */
 	bool closed;
 	bool is_stream;
+	bool is_unix;
+	bool is_connected;
 	int error;
 	atomic_t refs;
 	struct cio_ctx *ctx;

@@ -112,6 +112,8 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 		end_unhook(conn, op);
 	if (cio_op_has_msg(op))
 		cio_msg_free(op->msg);
+	if (call)
+		list_del_init(&call->node);
 	if (call && !call->keep) {
 		call->result = completion;
 		end_recycle(conn, side, op);

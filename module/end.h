@@ -9,10 +9,13 @@
  * struct cio_kick - whom to wake once no lock is held
  * @posted: a completion was posted
  * @ended: something ended that somebody may wait for
+ * @caller: a side became ready that only a thread of the owner may run, and
+ *	none was there
  */
 struct cio_kick {
 	bool posted;
 	bool ended;
+	bool caller;
 };
 
 /**
@@ -90,7 +93,7 @@ void cio_cancel_req_put(struct cio_cancel_req *req);
 
 static inline void cio_kick_flush(struct cio_ctx *ctx, struct cio_kick *kick)
 {
-	if (kick->posted)
+	if (kick->posted || kick->caller)
 		cio_ctx_wake_completions(ctx);
 	if (kick->ended)
 		cio_ctx_wake_ends(ctx);

@@ -69,19 +69,27 @@ static int io_plain_error(int ret)
 	}
 }
 
+/* A UNIX socket whose peer has gone stays connected, and is shut down. */
 static bool io_is_broken(const struct cio_conn *conn)
 {
-	return READ_ONCE(conn->sock->sk->sk_state) == TCP_CLOSE;
+	const struct sock *sk = conn->sock->sk;
+
+	if (conn->is_unix)
+		return READ_ONCE(sk->sk_shutdown) == SHUTDOWN_MASK;
+	return READ_ONCE(sk->sk_state) == TCP_CLOSE;
 }
 
 /*
- * A broken stream's failure concerns both sides, but the socket tells it only
+ * A broken connection's failure concerns both sides, but the socket tells it only
  * once, to whoever asks first: keep it (C33).  Not what the attempt itself was
  * refused for, nor ECONNREFUSED, after which the socket can be connected again.
+ * A UNIX socket breaks in one way only, and refuses in many.
  */
 static int io_keep_error(struct cio_conn *conn, int error)
 {
-	if (!conn->is_stream || !io_is_broken(conn))
+	if (!conn->is_connected || !io_is_broken(conn))
+		return error;
+	if (conn->is_unix && error != -ECONNRESET)
 		return error;
 	switch (error) {
 	case -EAGAIN:
@@ -137,6 +145,17 @@ static bool io_below_lowat(struct cio_conn *conn, const struct cio_op *op)
 }
 
 /*
+ * Whether 0 bytes would be the end.  For packets: nobody can send to one that
+ * has ended, so that none comes after this look.
+ */
+static bool io_reads_end(const struct cio_conn *conn)
+{
+	return conn->is_stream ||
+	       (conn->is_connected &&
+		skb_queue_empty_lockless(&conn->sock->sk->sk_receive_queue));
+}
+
+/*
  * The attempt found nothing.  A datagram socket that was shut down says so only
  * to a read that waits.
  */
@@ -148,10 +167,18 @@ static int io_recv_nothing(struct cio_conn *conn, struct cio_op *op, int error)
 	return io_keep_error(conn, error);
 }
 
-static bool io_wants_more(const struct cio_conn *conn, const struct cio_op *op)
+/*
+ * Whether MSG_WAITALL has more to wait for.  As with recvmsg(2), data with control
+ * data of a UNIX stream, another writer's perhaps, is not glued to other data.
+ */
+static bool io_wants_more(const struct cio_conn *conn, const struct cio_op *op,
+			  const struct msghdr *msg)
 {
-	return conn->is_stream && (op->msg_flags & MSG_WAITALL) &&
-	       op->done < op->len;
+	if (!conn->is_stream || !(op->msg_flags & MSG_WAITALL) ||
+	    op->done == op->len)
+		return false;
+	return !conn->is_unix || !cio_op_has_msg(op) ||
+	       !cio_msg_got_control(op->msg, msg);
 }
 
 static int io_recv(struct cio_conn *conn, struct cio_op *op)
@@ -159,6 +186,7 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 	struct sockaddr_storage address;
 	struct msghdr msg = {};
 	struct iovec iov;
+	bool end;
 	int ret;
 
 	ret = io_import(op, ITER_DEST, &iov, &msg.msg_iter);
@@ -168,6 +196,7 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 		return -EAGAIN;
 	if (cio_op_has_msg(op))
 		cio_msg_recv_begin(op, &msg, &address);
+	end = io_reads_end(conn);
 	io_keep_socket_error(conn);
 	ret = sock_recvmsg(conn->sock, &msg, MSG_DONTWAIT |
 			   (op->msg_flags & ~MSG_WAITALL) |
@@ -183,12 +212,12 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 		if (cio_op_has_msg(op) && cio_msg_recv_end(op->msg, &msg))
 			return -EFAULT;
 	}
-	if (conn->is_stream && !ret && op->len > op->done) {
-		/* A stream that reads as ended may have been reset. */
+	if (end && !ret && op->len > op->done) {
+		/* A connection that reads as ended may have been reset. */
 		io_keep_socket_error(conn);
 		return READ_ONCE(conn->error);
 	}
-	return io_wants_more(conn, op) ? CIO_IO_MORE : 0;
+	return io_wants_more(conn, op, &msg) ? CIO_IO_MORE : 0;
 }
 
 static int io_send(struct cio_conn *conn, struct cio_op *op)
@@ -207,7 +236,7 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	io_keep_socket_error(conn);
 	ret = sock_sendmsg(conn->sock, &msg);
 	/* A write gets EPIPE also after the program's own shutdown(2). */
-	if (ret == -EPIPE && conn->is_stream)
+	if (ret == -EPIPE && conn->is_connected)
 		return READ_ONCE(conn->error) ?: -EPIPE;
 	if (ret < 0)
 		return io_keep_error(conn, io_plain_error(ret));

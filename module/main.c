@@ -5,9 +5,9 @@
  * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
  * (deadline.c), ready sides and runners (pool.c), and connections (conn.c), whose
  * sockets are watched (watch.c).  A side (side.c) starts, runs and ends its
- * operations by attempts (io.c, msg.c); submit.c, wait.c, cancel.c, info.c and the
- * workers (worker.c), which do what the engine says (engine_poll.c,
- * engine_thread.c), are its callers.
+ * operations, by attempts (io.c, msg.c) of whoever is to run it (ready.c);
+ * submit.c, wait.c, cancel.c, info.c and the workers (worker.c), which do what the
+ * engine says (engine_poll.c, engine_thread.c), are its callers.
  */
 #include "cancel.h"
 #include "conn.h"
@@ -213,7 +213,8 @@ static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 		.max_entries = CANCELIO_MAX_ENTRIES,
 		.max_batch = CANCELIO_MAX_BATCH,
 		.max_workers = CIO_WORKERS_MAX,
-		.sockets = CANCELIO_SOCKET_TCP | CANCELIO_SOCKET_UDP,
+		.sockets = CANCELIO_SOCKET_TCP | CANCELIO_SOCKET_UDP |
+			   CANCELIO_SOCKET_UNIX,
 	};
 	return copy_to_user(out, &arg->info, sizeof(arg->info)) ? -EFAULT : 0;
 }

@@ -211,6 +211,13 @@ void cio_msg_recv_begin(const struct cio_op *op, struct msghdr *hdr,
 		hdr->msg_flags |= MSG_CMSG_COMPAT;
 }
 
+/* Whether control data came, into a buffer for it; also some that was cut off. */
+bool cio_msg_got_control(const struct cio_msg *msg, const struct msghdr *hdr)
+{
+	return msg->control_len && (hdr->msg_controllen < msg->control_len ||
+				    (hdr->msg_flags & MSG_CTRUNC));
+}
+
 /* Write the results into the program's header. */
 int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr)
 {

@@ -46,6 +46,7 @@ int cio_msg_import(const struct cio_op *op, int direction,
 		   struct iov_iter *iter);
 void cio_msg_recv_begin(const struct cio_op *op, struct msghdr *hdr,
 			struct sockaddr_storage *address);
+bool cio_msg_got_control(const struct cio_msg *msg, const struct msghdr *hdr);
 int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr);
 void cio_msg_send_begin(const struct cio_op *op, struct msghdr *hdr,
 			struct sockaddr_storage *address);

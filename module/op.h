@@ -76,6 +76,7 @@ enum cio_op_state {
  * @turn: the operation's side is ready and this thread is to run it
  * @keep: leave the result in the operation, as HELD
  * @result: valid once @done, without @keep
+ * @node: in its side's list of calls, once the operation has waited
  *
  * Lives on the thread's stack.  Protected by the conn's lock; the thread takes
  * that lock once more before it leaves, so that nobody still wakes it then.
@@ -86,7 +87,14 @@ struct cio_call {
 	bool turn;
 	bool keep;
 	struct cancelio_completion result;
+	struct list_head node;
 };
+
+/*
+ * Beside the program's flags: only a thread of the owner may run it, for it shows
+ * the runner's identity to a peer, or opens descriptors for it (C45).
+ */
+#define CIO_OP_OWNER		BIT(15)
 
 /**
  * struct cio_op - one operation
@@ -97,7 +105,7 @@ struct cio_call {
  * @conn: its connection, from RUNNING, QUEUED or ENDING on; see cio_op_conn()
  * @slot: its place among the context's operations, constant
  * @opcode: an enum cancelio_opcode
- * @flags: CANCELIO_OP_*
+ * @flags: CANCELIO_OP_*, and CIO_OP_*
  * @queue: in its side's queue; conn's lock
  * @timer: in the context's timer queue when it has a deadline and has waited;
  *	timer queue's lock

@@ -36,44 +36,55 @@ static bool pool_wake(struct cio_pool *pool, enum cio_pool_kind kind)
 }
 
 /* A thread of the program is preferred: it has the right memory and cache. */
-static void pool_wake_for(struct cio_pool *pool, enum cio_pool_kind who)
+static bool pool_wake_for(struct cio_pool *pool, enum cio_pool_kind who)
 {
-	if (who == CIO_POOL_ANY && pool_wake(pool, CIO_POOL_ANY))
-		return;
-	pool_wake(pool, CIO_POOL_WORKER);
+	if (who != CIO_POOL_WORKER && pool_wake(pool, CIO_POOL_ANY))
+		return true;
+	return who != CIO_POOL_OWNER && pool_wake(pool, CIO_POOL_WORKER);
 }
 
-/* Put a side on the ready list, with the reference that the caller took. */
-void cio_pool_add(struct cio_pool *pool, struct list_head *side,
+/*
+ * Put a side on a ready list, with the reference that the caller took.  Returns
+ * whether an idle runner was there.
+ */
+bool cio_pool_add(struct cio_pool *pool, struct list_head *side,
 		  enum cio_pool_kind who)
 {
 	unsigned long flags;
+	bool woken;
 
 	spin_lock_irqsave(&pool->lock, flags);
 	list_add_tail(side, &pool->ready[who]);
-	pool_wake_for(pool, who);
+	woken = pool_wake_for(pool, who);
 	spin_unlock_irqrestore(&pool->lock, flags);
+	return woken;
 }
 
-/* Take a side off the ready list; false when it is not there: somebody has it. */
-bool cio_pool_remove(struct cio_pool *pool, struct list_head *side)
+/*
+ * Take a side off its ready list: its reference is the caller's.  False where a
+ * runner has taken it.
+ */
+bool cio_pool_withdraw(struct cio_pool *pool, struct list_head *side)
 {
 	unsigned long flags;
-	bool there;
+	bool listed;
 
 	spin_lock_irqsave(&pool->lock, flags);
-	there = !list_empty(side);
+	listed = !list_empty(side);
 	list_del_init(side);
 	spin_unlock_irqrestore(&pool->lock, flags);
-	return there;
+	return listed;
 }
 
 /* Where a runner of kind @who finds work next, or NULL. */
 static struct list_head *pool_peek(struct cio_pool *pool,
 				   enum cio_pool_kind who)
 {
-	if (who == CIO_POOL_WORKER && !list_empty(&pool->ready[who]))
-		return pool->ready[who].next;
+	enum cio_pool_kind own = who == CIO_POOL_WORKER ? CIO_POOL_WORKER :
+							  CIO_POOL_OWNER;
+
+	if (!list_empty(&pool->ready[own]))
+		return pool->ready[own].next;
 	if (!list_empty(&pool->ready[CIO_POOL_ANY]))
 		return pool->ready[CIO_POOL_ANY].next;
 	return NULL;

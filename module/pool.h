@@ -12,10 +12,12 @@
  * enum cio_pool_kind - who may run
  * @CIO_POOL_ANY: sides for any runner; runners that are threads of the program
  * @CIO_POOL_WORKER: sides for workers only; runners that are workers
+ * @CIO_POOL_OWNER: sides for threads of the program only (C45); no runners
  */
 enum cio_pool_kind {
 	CIO_POOL_ANY,
 	CIO_POOL_WORKER,
+	CIO_POOL_OWNER,
 	CIO_POOL_KINDS,
 };
 
@@ -44,10 +46,13 @@ struct cio_runner {
  * @orphans: conns whose last reference went where a file cannot be closed; a
  *	worker frees them; no lock
  *
- * No ready side is forgotten, as far as there are threads for them (on the thread
- * engine one that sleeps for an operation is not there for others): a runner looks at @ready and joins @idle under
- * one lock, making a side ready takes one runner out of @idle and wakes it, and
- * whoever was idle looks at @ready again, whatever woke it, before it goes.
+ * No ready side is forgotten, as far as there are threads (on the thread engine one
+ * that sleeps for an operation is not there for others): a runner looks at @ready
+ * and joins @idle under one lock, making a side ready takes one runner out of @idle
+ * and wakes it, and whoever was idle looks at @ready again, whatever woke it,
+ * before it goes.
+ * Where only threads of the program would do and none is idle, the side stays
+ * listed, poll(2) says so, and those who poll are woken.
  */
 struct cio_pool {
 	spinlock_t lock;	/* what follows */
@@ -60,9 +65,9 @@ struct cio_pool {
 };
 
 void cio_pool_init(struct cio_pool *pool);
-void cio_pool_add(struct cio_pool *pool, struct list_head *side,
+bool cio_pool_add(struct cio_pool *pool, struct list_head *side,
 		  enum cio_pool_kind who);
-bool cio_pool_remove(struct cio_pool *pool, struct list_head *side);
+bool cio_pool_withdraw(struct cio_pool *pool, struct list_head *side);
 struct list_head *cio_pool_next(struct cio_pool *pool, enum cio_pool_kind who,
 				bool *alone);
 bool cio_pool_idle(struct cio_pool *pool, struct cio_runner *runner,
@@ -72,5 +77,11 @@ bool cio_pool_has_spare(struct cio_pool *pool);
 void cio_pool_add_orphan(struct cio_pool *pool, struct llist_node *conn,
 			 bool by_worker);
 void cio_pool_stop(struct cio_pool *pool);
+
+/* Whether a side is ready that waits for a thread of the program. */
+static inline bool cio_pool_wants_owner(const struct cio_pool *pool)
+{
+	return !list_empty(&pool->ready[CIO_POOL_OWNER]);
+}
 
 #endif /* CIO_POOL_H */

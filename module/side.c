@@ -9,6 +9,10 @@
  *   cio_timers.lock, cio_pool.lock, cio_cookies.lock, cio_ring.lock
  *                         siblings; none is taken under another
  *
+ *   cio_ctx.completion_wait, cio_ctx.end_wait
+ *                         under no lock of ours; but the first also under the
+ *                         socket's wait queue, as epoll's would be
+ *
  * All are taken with interrupts off, for events and expiries come in
  * interrupts; on PREEMPT_RT all sleep, and both come in threads.  No wait-queue
  * lock is taken under the conn's lock: what is to be woken is noted in a struct
@@ -29,77 +33,15 @@
 #include "side.h"
 
 #include "cookie.h"
-#include "engine.h"
 #include "io.h"
 #include "race.h"
+#include "ready.h"
 #include "trace.h"
 
 #include <linux/sched/signal.h>
 
 /* Operations ended under one hold of the lock, or by one timer. */
 #define SWEEP 16
-
-/* The first operation that nobody has. */
-static struct cio_op *side_first_queued(struct cio_side *side)
-{
-	struct cio_op *op;
-
-	list_for_each_entry(op, &side->queue, queue)
-		if (cio_word_state(cio_op_word(op)) == CIO_QUEUED)
-			return op;
-	return NULL;
-}
-
-/* Whether there is one that a deadline can still end. */
-static bool side_has_waiting(struct cio_side *side)
-{
-	struct cio_op *op;
-
-	list_for_each_entry(op, &side->queue, queue)
-		if (cio_op_waits(op))
-			return true;
-	return false;
-}
-
-static bool side_has_threads(const struct cio_conn *conn)
-{
-	return conn->ctx->engine->threads;
-}
-
-/* For a worker only: because it was asked for, or to be slept for. */
-static bool side_wants_worker(const struct cio_conn *conn,
-			      const struct cio_op *op)
-{
-	return side_has_threads(conn) || (op->flags & CANCELIO_OP_WORKER);
-}
-
-/*
- * The side wants a runner: the thread that waits for its first operation, else
- * whom the pool has.
- */
-static void side_make_ready(struct cio_conn *conn, struct cio_side *side)
-{
-	struct cio_op *op;
-	bool worker;
-
-	lockdep_assert_held(&conn->lock);
-	if (side->is_ready || side->running)
-		return;
-	op = side_first_queued(side);
-	if (!op)
-		return;
-	side->is_ready = true;
-	cio_conn_ref(conn);
-	trace_cio_ready(conn, side);
-	worker = side_wants_worker(conn, op);
-	if (op->call && !worker) {
-		WRITE_ONCE(op->call->turn, true);
-		wake_up_process(op->call->task);
-	} else {
-		cio_pool_add(&conn->ctx->pool, &side->ready,
-			     worker ? CIO_POOL_WORKER : CIO_POOL_ANY);
-	}
-}
 
 /*
  * The operation outlasts its first attempt: give it what it needs for that, and
@@ -113,6 +55,9 @@ static void side_hook(struct cio_conn *conn, struct cio_op *op)
 	op->cred = get_current_cred();
 	cio_conn_ref(conn);
 	cio_cookie_add(conn->ctx->cookies, op);
+	/* A WAIT_OP that came during the first attempt is there already. */
+	if (op->call && list_empty(&op->call->node))
+		list_add_tail(&op->call->node, &cio_op_side(conn, op)->calls);
 }
 
 /*
@@ -251,7 +196,7 @@ static enum side_next side_attempt(struct cio_conn *conn,
 	} while (next == SIDE_RETRY && --*budget > 0);
 	if (next == SIDE_RETRY) {
 		side_queue(conn, side, op);
-		side_make_ready(conn, side);
+		cio_ready(conn, side, kick);
 	}
 	return next;
 }
@@ -321,27 +266,20 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		cio_op_set_state(op, CIO_RUNNING);
 		side_set_running(side, op);
 		next = side_attempt(conn, side, &budget, kick);
-		if (next == SIDE_ENDED || side_has_threads(conn))
-			side_make_ready(conn, side);
+		if (next == SIDE_ENDED || cio_ready_by_threads(conn))
+			cio_ready(conn, side, kick);
 	} else {
 		list_add_tail(&op->queue, &side->queue);
 		side_queue(conn, side, op);
 		next = SIDE_QUEUED;
 		if (idle)
-			side_make_ready(conn, side);
+			cio_ready(conn, side, kick);
+		else if (op->call)
+			cio_ready_joined(conn, side, kick);
 	}
 	spin_unlock_irq(&conn->lock);
 	cio_pause(CIO_AT_SUBMITTED);
 	return next == SIDE_ENDED;
-}
-
-/* An operation for a worker, or one whose own thread waits, is left to that. */
-static bool side_may_run(const struct cio_conn *conn, const struct cio_op *op,
-			 enum cio_pool_kind who)
-{
-	if (side_wants_worker(conn, op))
-		return who == CIO_POOL_WORKER;
-	return !op->call || op->call->task == current;
 }
 
 /*
@@ -358,11 +296,11 @@ static struct cio_op *side_run(struct cio_conn *conn, struct cio_side *side,
 	struct cio_op *op = NULL;
 
 	while (next == SIDE_ENDED && !side->running &&
-	       (op = side_first_queued(side))) {
+	       (op = cio_ready_op(side))) {
 		struct cio_outcome out = { .now = ktime_get() };
 
-		if (*budget <= 0 || !side_may_run(conn, op, who)) {
-			side_make_ready(conn, side);
+		if (*budget <= 0 || !cio_ready_may_run(conn, op, who)) {
+			cio_ready(conn, side, kick);
 			break;
 		}
 		--*budget;
@@ -388,6 +326,7 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 	cio_pause(CIO_AT_TAKEN);
 	spin_lock_irq(&conn->lock);
 	side->is_ready = false;
+	side->for_owner = false;
 	side_run(conn, side, who, budget, kick);
 	spin_unlock_irq(&conn->lock);
 	cio_conn_put_async(conn);
@@ -427,10 +366,11 @@ bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
 {
 	struct cio_conn *conn = cio_side_conn(side);
 	struct cio_ctx *ctx = conn->ctx;
+	struct cio_kick kick = {};
 	struct cio_op *op = NULL;
 
 	spin_lock_irq(&conn->lock);
-	while (!side->running && (op = side_first_queued(side)))
+	while (!side->running && (op = cio_ready_op(side)))
 		if (cio_op_take(op, CIO_QUEUED, CIO_BLOCKED))
 			break;
 	if (op) {
@@ -442,11 +382,12 @@ bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
 		side->sleeper = sleeper;
 	} else {
 		side->is_ready = false;
-		side_make_ready(conn, side);
+		cio_ready(conn, side, &kick);
 	}
 	spin_unlock_irq(&conn->lock);
 	if (op)
 		return true;
+	cio_kick_flush(ctx, &kick);
 	cio_conn_put_async(conn);
 	cio_ctx_wake_ends(ctx);
 	return false;
@@ -502,11 +443,14 @@ bool cio_side_unblock(struct cio_side *side, struct cio_kick *kick)
 void cio_side_pass_on(struct cio_side *side)
 {
 	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_kick kick = {};
 
 	spin_lock_irq(&conn->lock);
 	side->is_ready = false;
-	side_make_ready(conn, side);
+	side->for_owner = false;
+	cio_ready(conn, side, &kick);
 	spin_unlock_irq(&conn->lock);
+	cio_kick_flush(conn->ctx, &kick);
 	cio_conn_put(conn);
 }
 
@@ -524,6 +468,7 @@ void cio_side_event(struct cio_conn *conn, __poll_t events)
 			     EPOLLHUP | EPOLLERR,
 		[CIO_WRITE] = EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR,
 	};
+	struct cio_kick kick = {};
 	unsigned long flags;
 	int i;
 
@@ -537,12 +482,13 @@ void cio_side_event(struct cio_conn *conn, __poll_t events)
 			continue;
 		if (side->sleeper)
 			side_wake_sleeper(side->sleeper);
-		else if (side->running || side_has_threads(conn))
+		else if (side->running || cio_ready_by_threads(conn))
 			side->again = true;
 		else
-			side_make_ready(conn, side);
+			cio_ready(conn, side, &kick);
 	}
 	spin_unlock_irqrestore(&conn->lock, flags);
+	cio_kick_flush(conn->ctx, &kick);
 }
 
 /*
@@ -572,8 +518,8 @@ static int side_sweep(struct cio_conn *conn, struct cio_side *side,
 	}
 out:
 	/* One that waited behind those that ended has not been tried yet. */
-	if (ended < SWEEP)
-		side_make_ready(conn, side);
+	if (ended < SWEEP || list_empty(&side->queue))
+		cio_ready(conn, side, kick);
 	return ended;
 }
 
@@ -599,7 +545,7 @@ static int side_sweep_canceled(struct cio_conn *conn, struct cio_side *side,
 		if (++ended == SWEEP)
 			return ended;
 	}
-	side_make_ready(conn, side);
+	cio_ready(conn, side, kick);
 	return ended;
 }
 
@@ -711,7 +657,7 @@ int cio_side_cancel_op(struct cio_conn *conn, struct cio_op *op, u64 gen,
 		struct cio_side *side = cio_op_side(conn, op);
 
 		cio_end_op(conn, side, op, &out, kick);
-		side_make_ready(conn, side);
+		cio_ready(conn, side, kick);
 		ret = 1;
 	} else if (cio_word_state(cio_op_word(op)) == CIO_ENDING) {
 		ret = -EALREADY;
@@ -764,21 +710,6 @@ u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
 	return id;
 }
 
-/*
- * Nothing is left to run on a closed side: it does not wait for a runner, who may be
- * long in coming.
- */
-static void side_unready(struct cio_conn *conn, struct cio_side *side)
-{
-	spin_lock_irq(&conn->lock);
-	if (side->is_ready && cio_pool_remove(&conn->ctx->pool, &side->ready)) {
-		side->is_ready = false;
-		/* Not the last one: the caller has a reference of its own. */
-		atomic_dec(&conn->refs);
-	}
-	spin_unlock_irq(&conn->lock);
-}
-
 /* Refuse and end everything, with CLOSED; what runs ends by itself. */
 void cio_side_close(struct cio_conn *conn)
 {
@@ -788,10 +719,8 @@ void cio_side_close(struct cio_conn *conn)
 	conn->closed = true;
 	spin_unlock_irq(&conn->lock);
 	cio_pause(CIO_AT_CLOSED);
-	for (i = 0; i < CIO_SIDES; i++) {
+	for (i = 0; i < CIO_SIDES; i++)
 		side_sweep_all(conn, &conn->sides[i]);
-		side_unready(conn, &conn->sides[i]);
-	}
 }
 
 /*
@@ -827,11 +756,22 @@ static int side_expire_op(struct cio_op *op)
 	out.now = ktime_get();
 	cio_end_verdict(conn, side, op, &out);
 	side_end_won(conn, side, op, &out, &kick);
-	side_make_ready(conn, side);
+	cio_ready(conn, side, &kick);
 	spin_unlock_irqrestore(&conn->lock, flags);
 	conn->ctx->timer_posted |= kick.posted;
 	cio_conn_put_async(conn);
 	return 1;
+}
+
+/* Whether there is one that a deadline can still end. */
+static bool side_has_waiting(struct cio_side *side)
+{
+	struct cio_op *op;
+
+	list_for_each_entry(op, &side->queue, queue)
+		if (cio_op_waits(op))
+			return true;
+	return false;
 }
 
 static int side_expire(struct cio_side *side)

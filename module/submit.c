@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "submit.h"
 
+#include "engine.h"
 #include "io.h"
 #include "msg.h"
 #include "race.h"
@@ -121,6 +122,38 @@ static struct cio_op *submit_alloc(struct cio_conn *conn,
 	return op;
 }
 
+/* What would tell a peer who runs it, or give descriptors to who runs it (C45). */
+static bool submit_needs_owner(const struct cio_conn *conn,
+			       const struct cio_op *op)
+{
+	if (!conn->is_unix)
+		return false;
+	if (op->opcode == CANCELIO_OP_RECVMSG)
+		return op->msg->control_len;
+	return op->opcode == CANCELIO_OP_SEND ||
+	       op->opcode == CANCELIO_OP_SENDMSG;
+}
+
+/* What an operation has beside its fields: its message, and who may run it. */
+static int submit_prepare(struct cio_conn *conn, struct cio_op *op,
+			  const struct cancelio_op *req)
+{
+	int ret;
+
+	if (cio_op_has_msg(op)) {
+		ret = cio_msg_create(op, req->addr, conn->is_stream);
+		if (ret)
+			return ret;
+	}
+	if (!submit_needs_owner(conn, op))
+		return 0;
+	if ((op->flags & CANCELIO_OP_WORKER) ||
+	    conn->ctx->engine->threads)
+		return -EOPNOTSUPP;
+	op->flags |= CIO_OP_OWNER;
+	return 0;
+}
+
 static void submit_abort(struct cio_conn *conn, struct cio_op *op)
 {
 	if (cio_op_has_msg(op))
@@ -139,15 +172,14 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 			struct cio_op **started, struct cio_kick *kick)
 {
 	struct cio_op *op = submit_alloc(conn, req);
-	int ret = 0;
+	int ret;
 
 	if (IS_ERR(op))
 		return PTR_ERR(op);
 	submit_fill(conn->ctx, op, req, call);
 	if (started)
 		*started = op;
-	if (cio_op_has_msg(op))
-		ret = cio_msg_create(op, req->addr, conn->is_stream);
+	ret = submit_prepare(conn, op, req);
 	if (!ret && id && put_user(cio_op_id(op), id))
 		ret = -EFAULT;
 	if (!ret) {
@@ -259,6 +291,7 @@ int cio_call(struct cio_ctx *ctx, struct cancelio_call *req,
 	struct cio_op *op;
 	int ret;
 
+	INIT_LIST_HEAD(&call.node);
 	if (put_user(0, &out->id) || put_user(0, &out->result.reserved))
 		return -EFAULT;
 	ret = req->flags ? -EINVAL : submit_check(ctx, &req->op);

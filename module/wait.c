@@ -2,6 +2,7 @@
 #include "wait.h"
 
 #include "race.h"
+#include "ready.h"
 #include "side.h"
 #include "trace.h"
 #include "worker.h"
@@ -40,6 +41,7 @@ static int wait_call_leave(struct cio_side *side, struct cio_op *op,
 		ret = 0;
 	else
 		op->call = NULL;
+	list_del_init(&call->node);
 	spin_unlock_irq(&conn->lock);
 	if (call->turn)
 		cio_side_pass_on(side);
@@ -116,7 +118,8 @@ static int wait_op_take(struct cio_ctx *ctx, struct cio_op *op, u64 gen,
  * side is for the caller to know: later the operation may be another one.
  */
 static int wait_op_join(struct cio_conn *conn, struct cio_op *op, u64 gen,
-			struct cio_call *call, struct cio_side **side)
+			struct cio_call *call, struct cio_side **side,
+			struct cio_kick *kick)
 {
 	int ret = -ENOENT;
 	u64 word;
@@ -133,6 +136,8 @@ static int wait_op_join(struct cio_conn *conn, struct cio_op *op, u64 gen,
 		goto out;
 	op->call = call;
 	*side = cio_op_side(conn, op);
+	list_add_tail(&call->node, &(*side)->calls);
+	cio_ready_joined(conn, *side, kick);
 	ret = 0;
 out:
 	spin_unlock_irq(&conn->lock);
@@ -144,10 +149,13 @@ static int wait_op_pending(struct cio_conn *conn, struct cio_op *op, u64 gen,
 			   ktime_t time)
 {
 	struct cio_call call = { .task = current, .keep = true };
+	struct cio_kick kick = {};
 	struct cio_side *side;
 	int ret;
 
-	ret = wait_op_join(conn, op, gen, &call, &side);
+	INIT_LIST_HEAD(&call.node);
+	ret = wait_op_join(conn, op, gen, &call, &side, &kick);
+	cio_kick_flush(conn->ctx, &kick);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
 	return cio_wait_call(side, op, &call, time);

@@ -79,7 +79,8 @@ TEST_F(context, C60_info_says_what_the_module_has)
 	EXPECT_EQ(CANCELIO_MAX_ENTRIES, info->max_entries);
 	EXPECT_EQ(CANCELIO_MAX_BATCH, info->max_batch);
 	EXPECT_LT(0, info->max_workers);
-	EXPECT_EQ(CANCELIO_SOCKET_TCP | CANCELIO_SOCKET_UDP, info->sockets);
+	EXPECT_EQ(CANCELIO_SOCKET_TCP | CANCELIO_SOCKET_UDP | CANCELIO_SOCKET_UNIX,
+		  info->sockets);
 }
 
 TEST_F(context, C60_unknown_ioctl_is_ENOTTY)

@@ -52,7 +52,6 @@ TEST_F(tcp, C43_attach_refuses_other_families_and_protocols)
 	EXPECT_EQ(-EPROTONOSUPPORT, attach_new(self->fd, AF_INET, SOCK_RAW, IPPROTO_ICMP));
 	/* Where the kernel has no MPTCP, socket(2) says the same or EINVAL. */
 	EXPECT_TRUE(mptcp == -EPROTONOSUPPORT || mptcp == -EINVAL || mptcp == -ENOPROTOOPT);
-	EXPECT_EQ(-EOPNOTSUPP, attach_new(self->fd, AF_UNIX, SOCK_STREAM, 0));
 }
 
 TEST_F(tcp, C43_attaching_twice_is_EEXIST)

@@ -487,6 +487,11 @@ int udp_pair(int family, int sv[2])
 	return ret < 0 ? ret : connect_to(sv[1], sv[0]);
 }
 
+int unix_pair(int type, int sv[2])
+{
+	return result_of(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sv));
+}
+
 int shrink_buffers(int sock, int peer)
 {
 	int bytes = 65536;

@@ -94,6 +94,7 @@ bool ring_spin(struct cancelio_ring *ring, struct cancelio_completion *result);
 /* Two connected sockets over the loopback: sv[0] and sv[1]. */
 int tcp_pair(int family, int sv[2]);
 int udp_pair(int family, int sv[2]);
+int unix_pair(int type, int sv[2]);
 /* A listening TCP socket on the loopback. */
 int tcp_listen(int family);
 /* A connection to the address that @listener is bound to. */

@@ -130,8 +130,7 @@ int cancelio_info(struct cancelio *context, struct cancelio_info *info);
  * Return: 0, or
  *
  * * -EBADF: @fd is not open; -ENOTSOCK: not a socket
- * * -EPROTONOSUPPORT: neither TCP nor UDP nor AF_UNIX; -EOPNOTSUPP: one of
- *   these that the module does not have yet
+ * * -EPROTONOSUPPORT: neither TCP nor UDP nor AF_UNIX
  * * -EEXIST: attached to this context already
  * * -EMFILE: the process has RLIMIT_NOFILE sockets attached; -ENOMEM
  */

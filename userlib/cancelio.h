@@ -128,8 +128,7 @@ const char *cancelio_reason_name(unsigned int reason);
  * Return: 0, or
  *
  * * -EBADF: @fd is not open; -ENOTSOCK: not a socket
- * * -EPROTONOSUPPORT: neither TCP nor UDP nor AF_UNIX; -EOPNOTSUPP: one of
- *   these that the module does not have yet
+ * * -EPROTONOSUPPORT: neither TCP nor UDP nor AF_UNIX
  * * -EEXIST: attached to this context already
  * * -EMFILE: the process has RLIMIT_NOFILE sockets attached; -ENOMEM
  * * -EPERM, -ESHUTDOWN: not this process's context, or it was shut down

@@ -143,7 +143,10 @@ enum cancelio_opcode {
  * bytes that a stream moved before.
  */
 #define CANCELIO_OP_NOWAIT	(1U << 2)
-/* Run in a kernel worker, never in the submitting or a waiting thread. */
+/*
+ * Run in a kernel worker, never in the submitting or a waiting thread.  Refused
+ * with -EOPNOTSUPP where it must not, see "AF_UNIX".
+ */
 #define CANCELIO_OP_WORKER	(1U << 3)
 /* Keep the completion for WAIT_OP: it does not appear in the ring. */
 #define CANCELIO_OP_HOLD	(1U << 4)
@@ -222,7 +225,9 @@ struct cancelio_iovec {
  *
  * Control data has the layout of the submitting program's struct cmsghdr, which
  * differs between 32-bit and 64-bit programs.  With a stream it goes with the first
- * byte of a SENDMSG.
+ * byte of a SENDMSG; descriptors in it are looked up when that is sent.  MSG_WAITALL
+ * ends early behind data that came with control data over AF_UNIX, if there was a
+ * buffer for it, for what follows may be another sender's.
  *
  * A bad header refuses the operation, and nothing happened:
  *
@@ -300,7 +305,8 @@ enum cancelio_which {
  * @reserved: zero
  *
  * DONE with 0 bytes is end of file for a RECV of more than 0 bytes on a stream.  On
- * a datagram socket it is an empty datagram, or the read side was shut down.
+ * a datagram socket it is an empty datagram, or the read side was shut down; of
+ * SOCK_SEQPACKET it may be either of an empty message and end of file.
  *
  * Errors of ERROR are those of recv(2), send(2), recvmsg(2), sendmsg(2) and the
  * protocol, among them:
@@ -316,6 +322,8 @@ enum cancelio_which {
  * -EMSGSIZE      the datagram is too large
  * -ECONNREFUSED  a datagram's peer answered that nobody listens
  * -EINVAL        control data that the protocol does not take
+ * -EBADF         control data has a descriptor that is not open
+ * -EPERM         control data has credentials that the caller may not show
  * ============== ==========================================================
  */
 struct cancelio_completion {
@@ -352,7 +360,8 @@ struct cancelio_completion {
  *
  * From the first mmap on, the program alone reaps: WAIT copies nothing.
  *
- * poll(2) says POLLIN and POLLRDNORM exactly while head and tail differ, POLLHUP
+ * poll(2) says POLLIN and POLLRDNORM exactly while head and tail differ or a thread
+ * of the program is needed (see "AF_UNIX"), POLLHUP
  * once the context was shut down, and POLLERR to anybody but the owner and before
  * SETUP.
  *
@@ -368,6 +377,23 @@ struct cancelio_ring {
 	__u32 completion_size;
 	__u32 reserved[11];
 };
+
+/**
+ * DOC: AF_UNIX
+ *
+ * What is sent over AF_UNIX shows its peer who sent it (SO_PASSCRED,
+ * SO_PASSPIDFD), and descriptors are taken from, and put into, the table of whoever
+ * sends and receives them.  So on these sockets SEND, SENDMSG, and RECVMSG with
+ * @control_len above 0 run only in threads of the program: in the one that submits,
+ * or in one that waits by WAIT, or by CALL or WAIT_OP for an operation of that side.
+ *
+ * While such an operation could go on and no thread is there, poll(2) says POLLIN
+ * though the ring may be empty: a WAIT, with min 0 if it is not to sleep, runs it.
+ * Its deadline, cancel and close need nobody.
+ *
+ * With %CANCELIO_OP_WORKER, and on %CANCELIO_ENGINE_THREAD, such operations are
+ * refused with -EOPNOTSUPP.
+ */
 
 /* Kinds of sockets: TCP and UDP over IPv4 and IPv6, and AF_UNIX of all types. */
 #define CANCELIO_SOCKET_TCP	(1U << 0)
@@ -459,8 +485,7 @@ struct cancelio_setup {
  * be attached to several contexts, but to each of them once.
  *
  * -EBADF: @fd is not open.  -ENOTSOCK: not a socket.  -EPROTONOSUPPORT: a
- * family or protocol that is not TCP, UDP or AF_UNIX.  -EOPNOTSUPP: one of those
- * that the module does not have yet.  -EEXIST: attached already.
+ * family or protocol that is not TCP, UDP or AF_UNIX.  -EEXIST: attached already.
  * -EMFILE: the process has RLIMIT_NOFILE sockets attached, over all its contexts; one
  * that was detached counts until its last operation has ended.  -ENOMEM.
  */
@@ -515,7 +540,7 @@ struct cancelio_detach {
  * -EBADF       no such connection, or it is detached
  * -EINVAL      unknown opcode, flag or message flag, a reserved field not zero,
  *              len out of range, a bad header of a message
- * -EOPNOTSUPP  an opcode that the module, the engine or the socket lacks
+ * -EOPNOTSUPP  not by a worker, and not on this engine: see "AF_UNIX"
  * -EFAULT      the entry, or its message, cannot be read, or its id not be
  *              written
  * -ENOBUFS     a message has too much control data

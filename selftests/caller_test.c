@@ -1,0 +1,651 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What only a thread of the owner may run: sends of AF_UNIX, and its control data (C45, C51). */
+#define _GNU_SOURCE
+#include "unix_fixture.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define ENTRIES	256
+#define BLOCK	4096
+
+/* Sends until the socket takes no more; false when something else is wrong. */
+static bool fill_up(int fd, __u64 conn)
+{
+	static char block[BLOCK];
+	struct cancelio_completion result;
+
+	do {
+		if (run(fd, with_flags(op_send(conn, block, BLOCK), CANCELIO_OP_NOWAIT), &result))
+			return false;
+	} while (!result.error);
+	return result.error == -EAGAIN;
+}
+
+/* Reads all there is. */
+static void drain(int sock)
+{
+	char block[BLOCK];
+
+	while (recv(sock, block, sizeof(block), MSG_DONTWAIT) >= 0)
+		;
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* A send that could go on now, if there were somebody to run it. */
+static bool leave_to_callers(int fd, int peer, struct cancelio_op op, __u64 *id)
+{
+	if (!fill_up(fd, op.conn) || cio_submit(fd, &op, 1, id, NULL) != 1 || is_readable(fd))
+		return false;
+	drain(peer);
+	return wait_events(fd, POLLIN) == POLLIN;
+}
+
+TEST_F(local, C45_send_waits_for_a_caller_and_poll_says_so)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+	char buffer[8] = {};
+	__u64 id;
+
+	ASSERT_NE(NULL, ring);
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, op_send(self->conn, "abc", 3), &id));
+	sleep_until(after(A_WHILE));
+	EXPECT_EQ(0, ring_count(ring));
+	EXPECT_EQ(-1, recv(self->peer, buffer, 1, MSG_DONTWAIT));
+	EXPECT_TRUE(is_readable(self->fd));
+	/* One look runs it. */
+	EXPECT_EQ(1, cio_wait(self->fd, 0, NULL, 0, 0));
+	ASSERT_TRUE(ring_pop(ring, &result));
+	EXPECT_DONE(result, 3);
+	EXPECT_EQ(id, result.id);
+	EXPECT_EQ(3, recv(self->peer, buffer, sizeof(buffer), 0));
+	EXPECT_STREQ("abc", buffer);
+	EXPECT_FALSE(is_readable(self->fd));
+}
+
+TEST_F(local, C45_edge_triggered_epoll_hears_that_a_caller_is_needed)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct cancelio_op op = op_send(self->conn, "abc", 3);
+	struct cancelio_completion result;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	ASSERT_EQ(1, submit_one(self->fd, op));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	drain(self->peer);
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, LONG_ENOUGH / MS));
+	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_DONE(result, 3);
+	close(epoll);
+}
+
+TEST_F(local, C45_deadline_ends_a_blocked_send_without_a_caller)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+
+	ASSERT_NE(NULL, ring);
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, submit_one(self->fd,
+				with_timeout(op_send(self->conn, "abc", 3), 20 * MS)));
+	ASSERT_TRUE(ring_spin(ring, &result));
+	EXPECT_EXPIRED(result);
+	EXPECT_FALSE(is_readable(self->fd));
+}
+
+TEST_F(local, C45_deadline_ends_a_send_that_waits_for_a_caller)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+	char byte;
+	__u64 id;
+
+	ASSERT_NE(NULL, ring);
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, op_send(self->conn, "abc", 3), &id));
+	ASSERT_EQ(0, cio_deadline(self->fd, self->conn, CANCELIO_WRITE, 0, after(20 * MS)));
+	ASSERT_TRUE(ring_spin(ring, &result));
+	EXPECT_EXPIRED(result);
+	EXPECT_EQ(CANCELIO_WHICH_SIDE, result.which);
+	/* Nobody is needed any more, and nothing was sent. */
+	EXPECT_FALSE(is_readable(self->fd));
+	EXPECT_EQ(0, cio_wait(self->fd, 0, NULL, 0, 0));
+	EXPECT_EQ(-1, recv(self->peer, &byte, 1, MSG_DONTWAIT));
+}
+
+TEST_F(local, C45_cancel_ends_a_send_that_waits_for_a_caller)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+	__u64 id;
+
+	ASSERT_NE(NULL, ring);
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, op_send(self->conn, "abc", 3), &id));
+	EXPECT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ID, id, 0));
+	ASSERT_TRUE(ring_pop(ring, &result));
+	EXPECT_CANCELED(result);
+	EXPECT_FALSE(is_readable(self->fd));
+}
+
+/* The next one of the queue needs a caller as much as the first did. */
+TEST_F(local, C45_caller_is_still_needed_for_the_next_send)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+	struct cancelio_op ops[2];
+	__u64 ids[2];
+
+	ASSERT_NE(NULL, ring);
+	ops[0] = op_send(self->conn, "first", 5);
+	ops[1] = op_send(self->conn, "second", 6);
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(2, cio_submit(self->fd, ops, 2, ids, NULL));
+	drain(self->peer);
+	ASSERT_EQ(POLLIN, wait_events(self->fd, POLLIN));
+	EXPECT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ID, ids[0], 0));
+	ASSERT_TRUE(ring_pop(ring, &result));
+	EXPECT_CANCELED(result);
+	EXPECT_TRUE(is_readable(self->fd));
+	EXPECT_EQ(1, cio_wait(self->fd, 0, NULL, 0, 0));
+	ASSERT_TRUE(ring_pop(ring, &result));
+	EXPECT_DONE(result, 6);
+}
+
+TEST_F(local, C45_detach_needs_no_caller)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+	__u64 id;
+
+	ASSERT_NE(NULL, ring);
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, op_send(self->conn, "abc", 3), &id));
+	EXPECT_EQ(0, cio_detach(self->fd, self->conn));
+	ASSERT_TRUE(ring_pop(ring, &result));
+	EXPECT_CLOSED(result);
+	EXPECT_FALSE(is_readable(self->fd));
+}
+
+TEST_F(local, C45_shutdown_needs_no_caller)
+{
+	struct cancelio_completion result;
+	__u64 id;
+
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, op_send(self->conn, "abc", 3), &id));
+	EXPECT_EQ(0, cio_shutdown(self->fd));
+	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_CLOSED(result);
+}
+
+/* A thread that waits, in one of the ways to do so. */
+struct waiter {
+	int fd;
+	struct cancelio_op op;
+	__u64 id;
+	int ret;
+	struct cancelio_completion result;
+};
+
+static void *wait_for_any(void *data)
+{
+	struct waiter *waiter = data;
+
+	waiter->ret = reap(waiter->fd, &waiter->result);
+	return NULL;
+}
+
+static void *call_it(void *data)
+{
+	struct waiter *waiter = data;
+
+	waiter->ret = run(waiter->fd, waiter->op, &waiter->result);
+	return NULL;
+}
+
+static void *wait_for_id(void *data)
+{
+	struct waiter *waiter = data;
+
+	waiter->ret = cio_wait_op(waiter->fd, waiter->id, after(LONG_ENOUGH), &waiter->result);
+	return NULL;
+}
+
+TEST_F(local, C45_thread_asleep_in_WAIT_runs_it)
+{
+	struct waiter waiter = { .fd = self->fd };
+	pthread_t thread;
+
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, "abc", 3)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_any, &waiter));
+	sleep_until(after(A_WHILE));
+	drain(self->peer);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, waiter.ret);
+	EXPECT_DONE(waiter.result, 3);
+}
+
+TEST_F(local, C45_CALL_runs_what_stands_before_it)
+{
+	struct waiter waiter = { .fd = self->fd, .op = op_send(self->conn, "second", 6) };
+	struct cancelio_completion result;
+	pthread_t thread;
+
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, "first", 5)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call_it, &waiter));
+	sleep_until(after(A_WHILE));
+	drain(self->peer);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, waiter.ret);
+	EXPECT_DONE(waiter.result, 6);
+	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_DONE(result, 5);
+}
+
+TEST_F(local, C45_CALL_comes_for_what_waits_for_a_caller_already)
+{
+	struct cancelio_completion result;
+	__u64 id;
+
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, op_send(self->conn, "first", 5), &id));
+	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "second", 6), &result));
+	EXPECT_DONE(result, 6);
+	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_DONE(result, 5);
+	EXPECT_FALSE(is_readable(self->fd));
+}
+
+TEST_F(local, C45_WAIT_OP_runs_what_it_waits_for_and_what_stands_before)
+{
+	struct waiter waiter = { .fd = self->fd };
+	struct cancelio_completion result;
+	struct cancelio_op held = with_flags(op_send(self->conn, "held", 4), CANCELIO_OP_HOLD);
+	pthread_t thread;
+	__u64 id;
+
+	/* It waits for a caller already. */
+	ASSERT_TRUE(leave_to_callers(self->fd, self->peer, held, &id));
+	ASSERT_EQ(0, cio_wait_op(self->fd, id, after(LONG_ENOUGH), &result));
+	EXPECT_DONE(result, 4);
+	/* It will, behind another one. */
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, "first", 5)));
+	ASSERT_EQ(1, cio_submit(self->fd, &held, 1, &waiter.id, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_id, &waiter));
+	sleep_until(after(A_WHILE));
+	drain(self->peer);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, waiter.ret);
+	EXPECT_DONE(waiter.result, 4);
+	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_DONE(result, 5);
+}
+
+/* Threads that come for it and are interrupted, again and again: it is not forgotten. */
+TEST_F(local, C45_interrupted_callers_lose_nothing)
+{
+	struct cancelio_completion result;
+	int round, ret, sends = 0;
+
+	ASSERT_EQ(0, interrupt_often(true));
+	for (round = 0; round < 50; round++) {
+		ASSERT_TRUE(fill_up(self->fd, self->conn));
+		ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, "abc", 3)));
+		drain(self->peer);
+		while ((ret = cio_wait(self->fd, 1, &result, 1, CANCELIO_NEVER)) == -EINTR)
+			;
+		ASSERT_EQ(1, ret);
+		sends += result.reason == CANCELIO_DONE;
+	}
+	ASSERT_EQ(0, interrupt_often(false));
+	EXPECT_EQ(50, sends);
+}
+
+/* Of another engine, or for workers: @fd has @conn attached. */
+static void expect_refused(struct __test_metadata *_metadata, int fd, __u64 conn, __u32 flags)
+{
+	char buffer[8] = {}, control[64];
+	struct cancelio_iovec iov = iovec_of(buffer, 1);
+	struct cancelio_msg message = message_of(&iov, 1), with_control = message;
+	struct cancelio_completion result;
+	struct cancelio_op op = with_flags(op_send(conn, "x", 1), flags);
+	__u64 id;
+
+	with_control.control = (unsigned long)control;
+	with_control.control_len = sizeof(control);
+	EXPECT_EQ(-EOPNOTSUPP, submit_one(fd, op));
+	EXPECT_EQ(-EOPNOTSUPP, cio_call(fd, &op, &id, &result));
+	EXPECT_EQ(0, id);
+	EXPECT_EQ(-EOPNOTSUPP, submit_one(fd, with_flags(op_sendmsg(conn, &message), flags)));
+	EXPECT_EQ(-EOPNOTSUPP, submit_one(fd, with_flags(op_recvmsg(conn, &with_control), flags)));
+}
+
+/* What is not refused there. */
+static void expect_taken(struct __test_metadata *_metadata, int fd, int peer, __u64 conn,
+			 __u32 flags)
+{
+	char buffer[8] = {};
+	struct cancelio_iovec iov = iovec_of(buffer, 8);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_completion result;
+
+	ASSERT_EQ(0, run(fd, with_flags(op_ready(conn, POLLOUT), flags), &result));
+	EXPECT_DONE(result, 0);
+	ASSERT_EQ(1, submit_one(fd, with_flags(op_recv(conn, buffer, 8), flags)));
+	EXPECT_TRUE(stays_empty(fd));
+	ASSERT_EQ(3, write(peer, "abc", 3));
+	ASSERT_EQ(1, reap(fd, &result));
+	EXPECT_DONE(result, 3);
+	EXPECT_STREQ("abc", buffer);
+	ASSERT_EQ(1, submit_one(fd, with_flags(op_recvmsg(conn, &message), flags)));
+	ASSERT_EQ(4, write(peer, "defg", 4));
+	ASSERT_EQ(1, reap(fd, &result));
+	EXPECT_DONE(result, 4);
+	EXPECT_STREQ("defg", buffer);
+	EXPECT_EQ(0, message.flags);
+}
+
+TEST_F(local, C45_workers_read_and_do_not_send)
+{
+	expect_refused(_metadata, self->fd, self->conn, CANCELIO_OP_WORKER);
+	expect_taken(_metadata, self->fd, self->peer, self->conn, CANCELIO_OP_WORKER);
+}
+
+TEST_F(local, C45_thread_engine_reads_and_does_not_send)
+{
+	int fd = cio_context(CANCELIO_ENGINE_THREAD, 0);
+	__u64 conn;
+
+	if (fd == -EOPNOTSUPP)
+		SKIP(return, "no thread engine");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_attach(fd, self->sock, &conn));
+	expect_refused(_metadata, fd, conn, 0);
+	expect_taken(_metadata, fd, self->peer, conn, 0);
+	close(fd);
+}
+
+/* Control data, in one buffer. */
+union control {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(4 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+};
+
+/* The credentials in received control data, or NULL. */
+static struct ucred *credentials_in(struct msghdr *message)
+{
+	struct cmsghdr *head;
+
+	for (head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head))
+		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_CREDENTIALS)
+			return (struct ucred *)CMSG_DATA(head);
+	return NULL;
+}
+
+/* The descriptor in received control data, or -1. */
+static int descriptor_in(struct msghdr *message)
+{
+	struct cmsghdr *head;
+
+	for (head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head))
+		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+			return *(int *)CMSG_DATA(head);
+	return -1;
+}
+
+static bool same_file(int one, int other)
+{
+	struct stat a, b;
+
+	return !fstat(one, &a) && !fstat(other, &b) && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+/* Every message that the peer gets, whoever of us ran the send, shows this process. */
+TEST_F(local, C51_peer_sees_the_owner_and_no_kernel_thread)
+{
+	struct waiter waiter = { .fd = self->fd };
+	union control control;
+	char block[BLOCK];
+	struct iovec iov = { .iov_base = block, .iov_len = sizeof(block) };
+	struct msghdr message;
+	struct ucred *credentials;
+	pthread_t thread;
+	ssize_t got;
+	int on = 1;
+
+	ASSERT_EQ(0, setsockopt(self->peer, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, "who", 3)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_any, &waiter));
+	do {
+		message = (struct msghdr){
+			.msg_iov = &iov, .msg_iovlen = 1,
+			.msg_control = &control, .msg_controllen = sizeof(control),
+		};
+		got = recvmsg(self->peer, &message, 0);
+		ASSERT_LT(0, got);
+		credentials = credentials_in(&message);
+		ASSERT_NE(NULL, credentials);
+		EXPECT_EQ(getpid(), credentials->pid);
+		EXPECT_EQ(getuid(), credentials->uid);
+	} while (memcmp(block + got - 3, "who", 3));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, waiter.ret);
+	EXPECT_DONE(waiter.result, 3);
+}
+
+/* Control data of one descriptor; returns its length. */
+static size_t put_descriptor(union control *control, int fd)
+{
+	control->head.cmsg_level = SOL_SOCKET;
+	control->head.cmsg_type = SCM_RIGHTS;
+	control->head.cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(&control->head), &fd, sizeof(fd));
+	return CMSG_SPACE(sizeof(fd));
+}
+
+static ssize_t send_descriptor(int sock, int fd, char byte)
+{
+	union control control = {};
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
+
+	message.msg_controllen = put_descriptor(&control, fd);
+	return sendmsg(sock, &message, 0);
+}
+
+TEST_F(local, C45_pending_recvmsg_gets_descriptors_into_the_owner)
+{
+	union control control = {};
+	char buffer[4] = {};
+	struct cancelio_iovec iov = iovec_of(buffer, 4);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct msghdr got = { .msg_control = &control };
+	struct cancelio_completion result;
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC), copy;
+
+	ASSERT_LE(0, fd);
+	message.control = (unsigned long)&control;
+	message.control_len = sizeof(control);
+	ASSERT_EQ(1, submit_one(self->fd, with_msg_flags(op_recvmsg(self->conn, &message),
+							 MSG_CMSG_CLOEXEC)));
+	EXPECT_FALSE(is_readable(self->fd));
+	ASSERT_EQ(1, send_descriptor(self->peer, fd, 'x'));
+	ASSERT_EQ(POLLIN, wait_events(self->fd, POLLIN));
+	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_DONE(result, 1);
+	EXPECT_EQ(0, message.flags);
+	got.msg_controllen = message.control_len;
+	copy = descriptor_in(&got);
+	EXPECT_NE(fd, copy);
+	EXPECT_TRUE(same_file(fd, copy));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(copy, F_GETFD));
+	close(copy);
+	/* Where there is no room, they are closed, and that is said. */
+	message.control = 0;
+	message.control_len = 0;
+	ASSERT_EQ(1, send_descriptor(self->peer, fd, 'y'));
+	ASSERT_EQ(0, run(self->fd, op_recvmsg(self->conn, &message), &result));
+	EXPECT_DONE(result, 1);
+	EXPECT_EQ(MSG_CTRUNC, message.flags);
+	EXPECT_EQ(MSG_CTRUNC, result.events);
+	close(fd);
+}
+
+TEST_F(local, C45_pending_sendmsg_takes_descriptors_and_credentials)
+{
+	union control control = {};
+	char block[BLOCK], byte = 'x';
+	struct cancelio_iovec iov = iovec_of(&byte, 1);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct ucred own = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
+	struct iovec to = { .iov_base = block, .iov_len = sizeof(block) };
+	struct msghdr got = { .msg_iov = &to, .msg_iovlen = 1 };
+	struct cancelio_completion result;
+	struct cmsghdr *second;
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC), copy, on = 1;
+	size_t len = put_descriptor(&control, fd);
+
+	ASSERT_LE(0, fd);
+	second = (struct cmsghdr *)(control.bytes + len);
+	second->cmsg_level = SOL_SOCKET;
+	second->cmsg_type = SCM_CREDENTIALS;
+	second->cmsg_len = CMSG_LEN(sizeof(own));
+	memcpy(CMSG_DATA(second), &own, sizeof(own));
+	message.control = (unsigned long)&control;
+	message.control_len = len + CMSG_SPACE(sizeof(own));
+	ASSERT_EQ(0, setsockopt(self->peer, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, submit_one(self->fd, op_sendmsg(self->conn, &message)));
+	/* All of it was copied (C53). */
+	memset(&control, POISON, sizeof(control));
+	memset(&message, POISON, sizeof(message));
+	memset(&iov, POISON, sizeof(iov));
+	drain(self->peer);
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_DONE(result, 1);
+	got.msg_control = &control;
+	got.msg_controllen = sizeof(control);
+	ASSERT_EQ(1, recvmsg(self->peer, &got, 0));
+	EXPECT_EQ('x', block[0]);
+	ASSERT_NE(NULL, credentials_in(&got));
+	EXPECT_EQ(0, memcmp(&own, credentials_in(&got), sizeof(own)));
+	copy = descriptor_in(&got);
+	EXPECT_TRUE(same_file(fd, copy));
+	close(copy);
+	close(fd);
+}
+
+/* Reads what there is; adds up bytes and descriptors. */
+static void take_all(int sock, size_t *bytes, int *descriptors)
+{
+	union control control;
+	char block[BLOCK];
+	struct iovec iov = { .iov_base = block, .iov_len = sizeof(block) };
+	struct msghdr message;
+	ssize_t got;
+	int fd;
+
+	do {
+		message = (struct msghdr){
+			.msg_iov = &iov, .msg_iovlen = 1,
+			.msg_control = &control, .msg_controllen = sizeof(control),
+		};
+		got = recvmsg(sock, &message, MSG_DONTWAIT);
+		if (got <= 0)
+			return;
+		*bytes += got;
+		fd = descriptor_in(&message);
+		if (fd >= 0) {
+			(*descriptors)++;
+			close(fd);
+		}
+	} while (true);
+}
+
+TEST_F(local, C5_long_sendmsg_sends_its_descriptor_once)
+{
+	union control control = {};
+	char *data = pattern_new(MUCH);
+	struct cancelio_iovec iov = iovec_of(data, MUCH);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_completion result;
+	int descriptors = 0;
+	size_t bytes = 0;
+
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "streams only");
+	message.control = (unsigned long)&control;
+	message.control_len = put_descriptor(&control, self->peer);
+	ASSERT_EQ(1, submit_one(self->fd, op_sendmsg(self->conn, &message)));
+	while (!cio_wait(self->fd, 0, &result, 1, 0))
+		take_all(self->peer, &bytes, &descriptors);
+	EXPECT_DONE(result, MUCH);
+	take_all(self->peer, &bytes, &descriptors);
+	EXPECT_EQ(MUCH, bytes);
+	EXPECT_EQ(1, descriptors);
+	free(data);
+}
+
+TEST_F(local, C61_descriptor_that_is_not_open_is_EBADF_and_breaks_nothing)
+{
+	union control control = {};
+	char byte = 'x';
+	struct cancelio_iovec iov = iovec_of(&byte, 1);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_completion result;
+
+	message.control = (unsigned long)&control;
+	message.control_len = put_descriptor(&control, 1 << 20);
+	ASSERT_EQ(0, run(self->fd, op_sendmsg(self->conn, &message), &result));
+	EXPECT_ERROR(result, -EBADF);
+	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
+	EXPECT_DONE(result, 1);
+}
+
+/* Descriptors mark a place in a stream that WAITALL does not read across. */
+TEST_F(local, C4_WAITALL_does_not_join_what_came_with_descriptors)
+{
+	union control control = {};
+	char buffer[4] = {};
+	struct cancelio_iovec iov = iovec_of(buffer, 2);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct msghdr got = { .msg_control = &control };
+	struct cancelio_completion result;
+	int i, fd;
+
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "streams only");
+	ASSERT_EQ(1, send_descriptor(self->peer, self->peer, 'a'));
+	ASSERT_EQ(1, send_descriptor(self->peer, self->peer, 'b'));
+	for (i = 0; i < 2; i++) {
+		message.control = (unsigned long)&control;
+		message.control_len = sizeof(control);
+		ASSERT_EQ(0, run(self->fd, with_msg_flags(op_recvmsg(self->conn, &message),
+							  MSG_WAITALL), &result));
+		EXPECT_DONE(result, 1);
+		EXPECT_EQ('a' + i, buffer[0]);
+		got.msg_controllen = message.control_len;
+		fd = descriptor_in(&got);
+		EXPECT_TRUE(same_file(self->peer, fd));
+		close(fd);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -56,6 +56,7 @@ static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 		timerqueue_init(&side->timer);
 		side->index = i;
 		side->deadline = KTIME_MAX;
+		side->retry = KTIME_MAX;
 	}
 	return conn;
 }

@@ -31,8 +31,10 @@ enum cio_side_index {
  * @sleeper: the thread that sleeps for a BLOCKED operation, or NULL
  * @calls: threads that wait for operations of the side, once these have waited
  * @deadline: host time, KTIME_MAX for none
+ * @retry: when to try again what no event will announce, KTIME_MAX for never
+ * @delay: how long the last such wait was, ns; 0 after any other attempt
  * @timer: in the timers whenever operations are QUEUED or BLOCKED and there is
- *	a @deadline, set to it or earlier
+ *	a @deadline or a @retry, set to the earlier or before it
  */
 struct cio_side {
 	struct list_head queue;
@@ -47,6 +49,8 @@ struct cio_side {
 	struct cio_sleeper *sleeper;
 	struct list_head calls;
 	ktime_t deadline;
+	ktime_t retry;
+	u32 delay;
 	struct timerqueue_node timer;
 };
 

@@ -220,6 +220,25 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 	return io_wants_more(conn, op, &msg) ? CIO_IO_MORE : 0;
 }
 
+/*
+ * The socket wakes somebody when it becomes writable.  One that is writable and
+ * takes nothing all the same will not: an unconnected UNIX datagram socket whose
+ * addressee is full, TCP short of memory.
+ *
+ * Events from before the look at the socket are forgotten, for what they said is
+ * seen by it; a UNIX datagram socket reports its own failed attempt as one.
+ */
+static int io_send_waits(struct cio_conn *conn, struct cio_op *op)
+{
+	u32 events;
+
+	spin_lock_irq(&conn->lock);
+	cio_op_side(conn, op)->again = false;
+	spin_unlock_irq(&conn->lock);
+	events = (__force u32)vfs_poll(conn->file, NULL);
+	return events & POLLOUT ? CIO_IO_LATER : -EAGAIN;
+}
+
 static int io_send(struct cio_conn *conn, struct cio_op *op)
 {
 	struct sockaddr_storage address;
@@ -239,7 +258,11 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	if (ret == -EPIPE && conn->is_connected)
 		return READ_ONCE(conn->error) ?: -EPIPE;
 	if (ret < 0)
-		return io_keep_error(conn, io_plain_error(ret));
+		ret = io_keep_error(conn, io_plain_error(ret));
+	if (ret == -EAGAIN)
+		return io_send_waits(conn, op);
+	if (ret < 0)
+		return ret;
 	op->done += ret;
 	return conn->is_stream && op->done < op->len ? CIO_IO_MORE : 0;
 }
@@ -254,8 +277,8 @@ static int io_wait_ready(struct cio_conn *conn, struct cio_op *op)
 
 /*
  * Try once, without waiting, under the program's memory and the submitter's
- * credentials.  Returns 0 when done, CIO_IO_MORE, -EAGAIN when it would wait,
- * or the error.  What was moved is added to the operation.
+ * credentials.  Returns 0 when done, CIO_IO_MORE, -EAGAIN or CIO_IO_LATER when
+ * it would wait, or the error.  What was moved is added to the operation.
  */
 int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 {

@@ -7,6 +7,8 @@
 
 /* It made progress and is not done: try again, after a look at the rest. */
 #define CIO_IO_MORE 1
+/* It would wait, but the socket is no less ready: it will not report the end. */
+#define CIO_IO_LATER 2
 
 int cio_io_try(struct cio_conn *conn, struct cio_op *op);
 int cio_io_check(const struct cancelio_op *req);

@@ -40,6 +40,10 @@
 
 #include <linux/sched/signal.h>
 
+/* How long to wait where no event will come: doubled each time, within these. */
+#define RETRY_MIN ((u32)NSEC_PER_MSEC)
+#define RETRY_MAX (64 * RETRY_MIN)
+
 /* Operations ended under one hold of the lock, or by one timer. */
 #define SWEEP 16
 
@@ -60,6 +64,12 @@ static void side_hook(struct cio_conn *conn, struct cio_op *op)
 		list_add_tail(&op->call->node, &cio_op_side(conn, op)->calls);
 }
 
+/* The earlier of the side's deadline and its next try. */
+static ktime_t side_timer_expires(const struct cio_side *side)
+{
+	return min(side->deadline, side->retry);
+}
+
 /*
  * Let the operation wait: NEW behind others, or RUNNING after an attempt that
  * would have waited.  From QUEUED on anybody may win it; but nobody gives its
@@ -75,9 +85,19 @@ static void side_queue(struct cio_conn *conn, struct cio_side *side,
 	cio_timer_ensure(&conn->ctx->timers, &op->timer, CIO_TIMER_OP,
 			 op->deadline);
 	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,
-			 side->deadline);
+			 side_timer_expires(side));
 	trace_cio_arm(conn, side, op);
 	cio_pause(CIO_AT_ARMED);
+}
+
+/*
+ * The operation would wait for what perhaps no event announces: try again after a
+ * while.  An event, or a timer that comes for another reason, may make it earlier.
+ */
+static void side_back_off(struct cio_side *side, ktime_t now)
+{
+	side->delay = min(2 * side->delay, RETRY_MAX);
+	side->retry = ktime_add_ns(now, side->delay);
 }
 
 /*
@@ -101,6 +121,15 @@ static void side_end_won(struct cio_conn *conn, struct cio_side *side,
 	cio_pause(CIO_AT_INTERRUPTING);
 	send_sig(SIGHUP, sleeper->task, 1);
 	cio_pause(CIO_AT_INTERRUPTED);
+}
+
+/* The socket may have become writable just now: the first try comes at once. */
+static bool side_tries_at_once(struct cio_side *side, int ret)
+{
+	if (ret != CIO_IO_LATER || side->delay)
+		return false;
+	side->delay = RETRY_MIN / 2;
+	return true;
 }
 
 /* End the operation that runs. */
@@ -132,6 +161,8 @@ static enum side_next side_settle(struct cio_conn *conn, struct cio_side *side,
 	struct cio_outcome out = { .now = ktime_get() };
 
 	lockdep_assert_held(&conn->lock);
+	if (ret != CIO_IO_LATER)
+		side->delay = 0;
 	if (!ret || (ret < 0 && ret != -EAGAIN)) {
 		out.reason = ret ? CANCELIO_ERROR : CANCELIO_DONE;
 		out.error = ret;
@@ -140,12 +171,15 @@ static enum side_next side_settle(struct cio_conn *conn, struct cio_side *side,
 		out.error = -ECANCELED;
 	} else if (cio_end_verdict(conn, side, op, &out)) {
 		/* Closed, or past its deadline. */
-	} else if (ret == CIO_IO_MORE || side->again) {
+	} else if (ret == CIO_IO_MORE || side->again ||
+		   side_tries_at_once(side, ret)) {
 		return SIDE_RETRY;
 	} else if (op->flags & CANCELIO_OP_NOWAIT) {
 		out.reason = CANCELIO_ERROR;
 		out.error = -EAGAIN;
 	} else {
+		if (ret == CIO_IO_LATER)
+			side_back_off(side, out.now);
 		side_queue(conn, side, op);
 		return SIDE_QUEUED;
 	}
@@ -205,6 +239,7 @@ static void side_set_running(struct cio_side *side, struct cio_op *op)
 {
 	side->running = op;
 	side->again = false;
+	side->retry = KTIME_MAX;
 }
 
 /* What is decided without an attempt, when the operation starts. */
@@ -265,6 +300,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		list_add_tail(&op->queue, &side->queue);
 		cio_op_set_state(op, CIO_RUNNING);
 		side_set_running(side, op);
+		side->delay = 0;
 		next = side_attempt(conn, side, &budget, kick);
 		if (next == SIDE_ENDED || cio_ready_by_threads(conn))
 			cio_ready(conn, side, kick);
@@ -460,6 +496,39 @@ static void side_wake_sleeper(struct cio_sleeper *sleeper)
 	wake_up_process(sleeper->task);
 }
 
+/* The side is to be tried, by whoever has it or is to get it. */
+static void side_try_again(struct cio_conn *conn, struct cio_side *side,
+			   struct cio_kick *kick)
+{
+	lockdep_assert_held(&conn->lock);
+	if (side->sleeper)
+		side_wake_sleeper(side->sleeper);
+	else if (side->running || cio_ready_by_threads(conn))
+		side->again = true;
+	else
+		cio_ready(conn, side, kick);
+}
+
+/*
+ * Between two tries of a write an event may mean that it can go on, and on UNIX
+ * sockets also that somebody else's write has failed.  So that two who try, in two
+ * contexts, do not drive each other on, none of the tries comes sooner than the
+ * shortest wait after the one before.
+ */
+static bool side_may_try(struct cio_conn *conn, struct cio_side *side)
+{
+	ktime_t soonest = side->retry - side->delay + RETRY_MIN;
+
+	lockdep_assert_held(&conn->lock);
+	if (!conn->is_unix || side->retry == KTIME_MAX || soonest <= ktime_get())
+		return true;
+	side->delay = RETRY_MIN;
+	side->retry = soonest;
+	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,
+			 soonest);
+	return false;
+}
+
 /* Something happened on the socket; called under its wait queue's lock. */
 void cio_side_event(struct cio_conn *conn, __poll_t events)
 {
@@ -480,12 +549,8 @@ void cio_side_event(struct cio_conn *conn, __poll_t events)
 		/* A wake-up without a key may mean anything. */
 		if (events && !(events & wakes[i]))
 			continue;
-		if (side->sleeper)
-			side_wake_sleeper(side->sleeper);
-		else if (side->running || cio_ready_by_threads(conn))
-			side->again = true;
-		else
-			cio_ready(conn, side, &kick);
+		if (side_may_try(conn, side))
+			side_try_again(conn, side, &kick);
 	}
 	spin_unlock_irqrestore(&conn->lock, flags);
 	cio_kick_flush(conn->ctx, &kick);
@@ -779,19 +844,25 @@ static int side_expire(struct cio_side *side)
 	struct cio_conn *conn = cio_side_conn(side);
 	struct cio_kick kick = {};
 	unsigned long flags;
+	bool retry;
 	int ended;
 
 	cio_pause(CIO_AT_TIMER_CLAIMED);
 	spin_lock_irqsave(&conn->lock, flags);
 	trace_cio_deadline_fired(conn, side, 0, side->deadline);
 	ended = side_sweep(conn, side, &kick);
+	retry = side->retry <= ktime_get();
+	if (retry) {
+		side->retry = KTIME_MAX;
+		side_try_again(conn, side, &kick);
+	}
 	/* Moved later meanwhile, or more to end: come again. */
 	if (side_has_waiting(side))
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
-				 CIO_TIMER_SIDE, side->deadline);
+				 CIO_TIMER_SIDE, side_timer_expires(side));
 	spin_unlock_irqrestore(&conn->lock, flags);
 	conn->ctx->timer_posted |= kick.posted;
-	if (!ended)
+	if (!ended && !retry)
 		trace_cio_deadline_stale(conn, side);
 	cio_conn_put_async(conn);
 	return ended;

@@ -179,6 +179,10 @@ enum cancelio_opcode {
  *
  * The buffer belongs to the kernel from the submission until the completion is
  * visible, or the cancel that ended the operation has returned.
+ *
+ * A write on a socket that calls itself writable and takes nothing is tried again
+ * after 1 ms, then after 2, and so on up to every 64 ms, and when an event comes: an
+ * unconnected datagram socket of AF_UNIX whose addressee has a full queue.
  */
 struct cancelio_op {
 	__u32 opcode;

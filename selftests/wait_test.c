@@ -236,6 +236,8 @@ TEST_F(tcp, C73_wait_for_an_operation_at_its_first_attempt_ends_with_it)
 	struct finder finder = { .fd = self->fd };
 	struct cancelio_completion result;
 	struct cancelio_op ops[4];
+	/* A worker is woken for each of the operations that are forced to one. */
+	int rounds = variant->op_flags ? 100 : 700;
 	int round, i, taken = 0;
 	pthread_t thread;
 	char words[16];
@@ -243,7 +245,7 @@ TEST_F(tcp, C73_wait_for_an_operation_at_its_first_attempt_ends_with_it)
 	for (i = 0; i < 4; i++)
 		ops[i] = with_flags(op_send(self->conn, "word", 4), CANCELIO_OP_HOLD);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, take_as_they_come, &finder));
-	for (round = 0; round < 1000; round++) {
+	for (round = 0; round < rounds; round++) {
 		ASSERT_EQ(4, cio_submit(self->fd, ops, 4, finder.ids, NULL));
 		for (i = 0; i < 4; i++) {
 			int ret;
@@ -259,7 +261,7 @@ TEST_F(tcp, C73_wait_for_an_operation_at_its_first_attempt_ends_with_it)
 	__atomic_store_n(&finder.stop, true, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(0, finder.wrong);
-	EXPECT_EQ(4000, taken + finder.taken);
+	EXPECT_EQ(4 * rounds, taken + finder.taken);
 }
 
 /* Threads that share what the ring gives, or make calls beside it. */

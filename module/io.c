@@ -11,6 +11,8 @@
 #define RECV_FLAGS (MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_NOSIGNAL | \
 		    MSG_CMSG_CLOEXEC)
 #define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_NOSIGNAL)
+/* Bytes that one attempt gives to a stream. */
+#define SEND_SLICE (256U << 10)
 #define READ_EVENTS (POLLIN | POLLPRI | POLLRDHUP)
 
 static int io_check_events(u32 events)
@@ -239,6 +241,18 @@ static int io_send_waits(struct cio_conn *conn, struct cio_op *op)
 	return events & POLLOUT ? CIO_IO_LATER : -EAGAIN;
 }
 
+/*
+ * A peer that takes as fast as we give would never let the attempt end, and with it
+ * neither a deadline nor a cancel (C16).
+ */
+static void io_cut(const struct cio_conn *conn, struct msghdr *msg)
+{
+	if (!conn->is_stream || iov_iter_count(&msg->msg_iter) <= SEND_SLICE)
+		return;
+	iov_iter_truncate(&msg->msg_iter, SEND_SLICE);
+	msg->msg_flags &= ~MSG_EOR;
+}
+
 static int io_send(struct cio_conn *conn, struct cio_op *op)
 {
 	struct sockaddr_storage address;
@@ -252,6 +266,7 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	if (cio_op_has_msg(op))
 		cio_msg_send_begin(op, &msg, &address);
 	msg.msg_flags = op->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+	io_cut(conn, &msg);
 	io_keep_socket_error(conn);
 	ret = sock_sendmsg(conn->sock, &msg);
 	/* A write gets EPIPE also after the program's own shutdown(2). */

@@ -12,6 +12,9 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
+/* Jiffies for which workers that are not needed stay. */
+#define SURPLUS_PATIENCE HZ
+
 /* Run ready sides of the pool until the budget is used up; returns what is left. */
 int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
 		  struct cio_kick *kick)
@@ -101,6 +104,18 @@ static bool worker_delist(struct cio_ctx *ctx, struct cio_runner *worker)
 	return end;
 }
 
+/* How long a worker waits for work: where enough others do, it then ends. */
+static long worker_patience(struct cio_pool *pool)
+{
+	unsigned long flags;
+	bool surplus;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	surplus = cio_pool_has_spare(pool);
+	spin_unlock_irqrestore(&pool->lock, flags);
+	return surplus ? SURPLUS_PATIENCE : MAX_SCHEDULE_TIMEOUT;
+}
+
 /*
  * Join the control groups of the owner, so that its worker's time is counted to
  * it (C52).  The worker does it itself, before it does anything else, and
@@ -133,6 +148,7 @@ static int worker_main(void *data)
 {
 	struct cio_ctx *ctx = data;
 	struct cio_runner worker = { .task = current };
+	long patience;
 
 	INIT_LIST_HEAD(&worker.node);
 	allow_kernel_signal(SIGKILL);
@@ -144,10 +160,11 @@ static int worker_main(void *data)
 		cio_conn_free_orphans(ctx);
 		ctx->engine->turn(ctx);
 		cond_resched();
+		patience = worker_patience(&ctx->pool);
 		set_current_state(TASK_IDLE);
 		if (cio_pool_idle(&ctx->pool, &worker, CIO_POOL_WORKER)) {
 			cio_pause(CIO_AT_IDLE);
-			schedule();
+			schedule_timeout(patience);
 		}
 		__set_current_state(TASK_RUNNING);
 		cio_pool_busy(&ctx->pool, &worker);

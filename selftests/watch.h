@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What can be seen of a context from outside: its threads in /proc, and tracepoints. */
+#ifndef CANCELIO_SELFTESTS_WATCH_H
+#define CANCELIO_SELFTESTS_WATCH_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * The kernel threads of this process's contexts on @engine ("poll", "thread"), or with
+ * @state only those in that state, as /proc/PID/stat has it: 'S' sleeps for an operation,
+ * 'I' has nothing to do.  Returns how many; at most @max of them are stored.
+ */
+int kernel_threads(const char *engine, char state, pid_t *pids, int max);
+/* Waits until there are at least @least and at most @most; returns how many there are. */
+int await_threads(const char *engine, char state, int least, int most);
+
+/*
+ * Events are named as below tracing/events: "cancelio/cio_run".  Tracing begins empty
+ * with the first of them; false where it cannot be had.
+ */
+bool trace_on(const char *event);
+void trace_off(const char *event);
+/* All lines so far; the caller frees them.  NULL when that fails. */
+char *trace_text(void);
+/* How many lines of @text contain both strings. */
+int trace_count(const char *text, const char *one, const char *two);
+/* The number after @key ("pid=") in the first line that contains @event; -1: none. */
+__s64 trace_number(const char *text, const char *event, const char *key);
+
+#endif

@@ -53,7 +53,8 @@ enum cio_ctx_state {
  * @ring: the completion ring
  * @ops: the operations
  * @timers: the deadlines
- * @timer_posted: the timer has posted and not woken yet; its callback's alone
+ * @timer_news: the timer has something for @completion_wait and has not woken it
+ *	yet; its callback's alone
  * @pool: the ready sides and the runners
  * @cookies: operations that wait, by user_data
  * @completion_wait: WAIT and poll(2) sleep here
@@ -79,7 +80,7 @@ struct cio_ctx {
 	struct cio_ring ring;
 	struct cio_ops ops;
 	struct cio_timers timers;
-	bool timer_posted;
+	bool timer_news;
 	struct cio_pool pool;
 	struct cio_cookies *cookies;
 	wait_queue_head_t completion_wait;

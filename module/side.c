@@ -823,7 +823,7 @@ static int side_expire_op(struct cio_op *op)
 	side_end_won(conn, side, op, &out, &kick);
 	cio_ready(conn, side, &kick);
 	spin_unlock_irqrestore(&conn->lock, flags);
-	conn->ctx->timer_posted |= kick.posted;
+	conn->ctx->timer_news |= kick.posted || kick.caller;
 	cio_conn_put_async(conn);
 	return 1;
 }
@@ -861,7 +861,7 @@ static int side_expire(struct cio_side *side)
 		cio_timer_ensure(&conn->ctx->timers, &side->timer,
 				 CIO_TIMER_SIDE, side_timer_expires(side));
 	spin_unlock_irqrestore(&conn->lock, flags);
-	conn->ctx->timer_posted |= kick.posted;
+	conn->ctx->timer_news |= kick.posted || kick.caller;
 	if (!ended && !retry)
 		trace_cio_deadline_stale(conn, side);
 	cio_conn_put_async(conn);
@@ -881,8 +881,8 @@ static void side_timer_flush(struct cio_timers *timers)
 	struct cio_ctx *ctx = container_of(timers, struct cio_ctx, timers);
 
 	/* Most often a timer came too early, for a deadline that was moved. */
-	if (ctx->timer_posted) {
-		ctx->timer_posted = false;
+	if (ctx->timer_news) {
+		ctx->timer_news = false;
 		cio_ctx_wake_completions(ctx);
 	}
 	cio_ctx_wake_ends(ctx);

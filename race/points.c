@@ -66,7 +66,7 @@ void points_await(const char *point, unsigned int arrivals)
 
 	while (points_arrived(point) < arrivals) {
 		if (now() > end)
-			fail("nobody came to %s", point);
+			fail_scene("nobody came to %s", point);
 		usleep(200);
 	}
 }
@@ -80,6 +80,18 @@ static bool holds_stand(void)
 	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		if (sscanf(line, "hold %*s %*u %u", &standing) == 1)
 			sum += standing;
+	return sum;
+}
+
+bool points_held_out(void)
+{
+	unsigned int held_out, sum = 0;
+	char text[4096], *line;
+
+	points_read(text, sizeof(text));
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (sscanf(line, "hold %*s %*u %*u %u", &held_out) == 1)
+			sum += held_out;
 	return sum;
 }
 
@@ -97,9 +109,9 @@ void points_check_holds(void)
 		if (sscanf(line, "hold %63s %u %u %u", name, &reached, &standing, &held_out) != 4)
 			continue;
 		if (!reached)
-			fail("nobody came to the hold at %s", name);
+			fail_scene("nobody came to the hold at %s", name);
 		if (held_out)
-			fail("held out at %s", name);
+			fail_scene("held out at %s", name);
 		if (standing)
 			fail("somebody still stands at %s", name);
 	}

@@ -2,9 +2,8 @@
 /*
  * race [-s] [-v] SCRIPT...: play the scripts, named without their .race, on each
  * engine that they name, and say how each went.  -v shows the course of all, else
- * that of those that failed is shown; -s soon gives up waiting.  The exit code is 0
- * when all held, 1 when one failed, 2 when one did not come to an end: then the rest is
- * not played.
+ * that of those that failed is shown; -s soon gives up waiting.  The exit code is the worst
+ * outcome (script.h); after one that does not end the rest is not played.
  */
 #include <ctype.h>
 #include <libgen.h>
@@ -93,8 +92,7 @@ static void describe_hang(void)
 	}
 }
 
-/* Wait for the player; 0: held, 1: failed, 2: hangs, also when it cannot be ended. */
-static int judge(pid_t player)
+static enum outcome judge(pid_t player)
 {
 	__s64 end = after(SETUP);
 	bool begun = false;
@@ -110,25 +108,24 @@ static int judge(pid_t player)
 		if (failed == 2)
 			end = end < after(SECOND) ? end : after(SECOND);
 		if (now() > end) {
+			/* Even this may not end it. */
 			kill(player, SIGKILL);
 			if (!failed)
 				describe_hang();
-			return 2;
+			return HUNG;
 		}
 		usleep(1000);
 	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
+	if (WIFEXITED(status) && WEXITSTATUS(status) < HUNG)
 		return WEXITSTATUS(status);
 	snprintf(scene->verdict, sizeof(scene->verdict), "the player crashed");
-	return 1;
+	return FAILED;
 }
 
-static int play_on(const struct script *script, const char *name, const char *engine_name,
-		   bool verbose)
+static enum outcome play_once(const struct script *script, const char *name,
+			      const char *engine_name)
 {
-	static const char *const says[] = { "holds", "fails: ", "fails: " };
 	pid_t player;
-	int outcome;
 
 	memset(scene, 0, sizeof(*scene));
 	printf("race: playing %s on %s\n", name, engine_name);
@@ -136,8 +133,23 @@ static int play_on(const struct script *script, const char *name, const char *en
 	player = fork();
 	if (!player)
 		play(script);
-	outcome = judge(player);
-	printf("race: %s on %s: %s%s\n", name, engine_name, says[outcome], scene->verdict);
+	return judge(player);
+}
+
+static enum outcome play_on(const struct script *script, const char *name,
+			    const char *engine_name, bool verbose)
+{
+	enum outcome outcome;
+	int tries = TRIES;
+
+	while ((outcome = play_once(script, name, engine_name)) == NOT_SET && --tries) {
+		printf("race: %s on %s: again: %s\n", name, engine_name, scene->verdict);
+		points_print_course();
+	}
+	if (outcome)
+		printf("race: %s on %s: fails: %s\n", name, engine_name, scene->verdict);
+	else
+		printf("race: %s on %s: holds\n", name, engine_name);
 	if (outcome || verbose)
 		points_print_course();
 	fflush(stdout);
@@ -155,18 +167,18 @@ static bool engine_there(__u32 which)
 	return there;
 }
 
-static int play_script(char *path, bool verbose)
+static enum outcome play_script(char *path, bool verbose)
 {
 	static const char *const engines[] = { "poll", "thread" };
 	static struct script script;
 	const char *name = basename(path);
+	enum outcome outcome, worst = HELD;
 	char file[256];
-	int outcome, worst = 0;
 
 	memset(&script, 0, sizeof(script));
 	snprintf(file, sizeof(file), "%s.race", path);
 	script_read(&script, file);
-	for (engine = 0; engine < 2 && worst < 2; engine++) {
+	for (engine = 0; engine < 2 && worst < HUNG; engine++) {
 		if (script_excludes(&script, engines[engine]) || !engine_there(engine))
 			continue;
 		outcome = play_on(&script, name, engines[engine], verbose);
@@ -190,7 +202,7 @@ int main(int argc, char **argv)
 	points_check_there();
 	scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		     -1, 0);
-	for (i = optind; i < argc && worst < 2; i++) {
+	for (i = optind; i < argc && worst < HUNG; i++) {
 		outcome = play_script(argv[i], verbose);
 		worst = outcome > worst ? outcome : worst;
 	}

@@ -24,6 +24,8 @@
 #define PATIENCE	((impatient ? 3 : 10) * SECOND)
 #define HANG		((impatient ? 6 : 20) * SECOND)
 #define SETUP		(30 * SECOND)
+/* How often a script is played until its moment comes. */
+#define TRIES		3
 
 /* One line; its actor is a letter, or 0 for those that are nobody's. */
 struct line {
@@ -62,8 +64,20 @@ bool script_excludes(const struct script *script, const char *name);
 /* Run it; ends the process. */
 noreturn void play(const struct script *script);
 
+/* How the player ends. */
+enum outcome {
+	HELD,
+	FAILED,
+	/* It did not come to the moment that the script is about: the machine was too slow. */
+	NOT_SET,
+	/* The judge's: it does not end at all. */
+	HUNG,
+};
+
 /* Ends the player: the current line, or what was found at the end, is wrong. */
 noreturn void fail(const char *format, ...);
+/* Likewise: the moment did not come. */
+noreturn void fail_scene(const char *format, ...);
 
 /* verbs.c */
 void verb_run(char **words);
@@ -73,6 +87,7 @@ void points_command(const char *format, ...);
 unsigned int points_arrived(const char *point);
 void points_await(const char *point, unsigned int arrivals);
 void points_check_holds(void);
+bool points_held_out(void);
 void points_print_course(void);
 void points_check_there(void);
 

@@ -198,32 +198,26 @@ static void worker_unreserve_in_pool(struct cio_pool *pool)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
-/* Within the owner's limit, and the context's. */
-static bool worker_reserve(struct cio_ctx *ctx)
-{
-	atomic_t *count = &ctx->owner->nr_workers;
-
-	if (!cio_owner_take(count, ctx->max_threads))
-		return false;
-	if (worker_reserve_in_pool(ctx))
-		return true;
-	atomic_dec(count);
-	return false;
-}
-
 static void worker_unreserve(struct cio_ctx *ctx)
 {
 	worker_unreserve_in_pool(&ctx->pool);
 	atomic_dec(&ctx->owner->nr_workers);
 }
 
-/* Start one more worker; -EAGAIN when there are as many as may be. */
+/*
+ * Start one more worker, unless the context has as many as it may.  -EAGAIN when
+ * its owner has, which another context can change.
+ */
 int cio_worker_spawn(struct cio_ctx *ctx)
 {
 	struct task_struct *task;
 
-	if (!worker_reserve(ctx))
+	if (!worker_reserve_in_pool(ctx))
+		return 0;
+	if (!cio_owner_take(&ctx->owner->nr_workers, ctx->max_threads)) {
+		worker_unreserve_in_pool(&ctx->pool);
 		return -EAGAIN;
+	}
 	task = kthread_create(worker_main, ctx, "cancelio/%d-%s",
 			      pid_nr(ctx->owned.group), ctx->engine->name);
 	if (IS_ERR(task)) {

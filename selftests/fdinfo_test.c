@@ -207,6 +207,53 @@ TEST_F(tcp, C61_fdinfo_tells_of_pending_operations)
 	EXPECT_EQ(0, count_lines(text, "op"));
 }
 
+/* How often a thread went to sleep so far; -1: it is not there. */
+static long sleeps_of(int pid)
+{
+	char path[64], line[128];
+	long count = -1;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	in = fopen(path, "re");
+	if (!in)
+		return -1;
+	while (fgets(line, sizeof(line), in))
+		if (!strncmp(line, "voluntary_ctxt_switches:", 24))
+			count = atol(line + 24);
+	fclose(in);
+	return count;
+}
+
+/* Nobody but the context itself can make room for one more, and it will not. */
+TEST_F(tcp, C52_last_thread_of_a_context_does_not_look_for_another_one)
+{
+	struct cancelio_setup setup = {
+		.size = sizeof(setup), .engine = variant->engine, .max_workers = 1,
+	};
+	struct cancelio_op op;
+	int fd = cio_open(), thread;
+	long sleeps;
+	__u64 conn, id;
+	char byte;
+
+	ASSERT_LE(0, fd);
+	if (variant->engine != CANCELIO_ENGINE_THREAD)
+		SKIP(return, "no thread sleeps for an operation");
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	ASSERT_EQ(0, cio_attach(fd, self->sock, &conn));
+	op = op_recv(conn, &byte, 1);
+	ASSERT_EQ(1, cio_submit(fd, &op, 1, &id, NULL));
+	thread = await_waiting(fd, id, conn, true);
+	ASSERT_LT(0, thread);
+	sleep_until(after(SECOND / 4));
+	sleeps = sleeps_of(thread);
+	ASSERT_LT(0, sleeps);
+	sleep_until(after(SECOND / 2));
+	EXPECT_EQ(sleeps, sleeps_of(thread));
+	close(fd);
+}
+
 TEST_F(tcp, C61_fdinfo_tells_the_bytes_of_a_send_in_progress)
 {
 	char *data = pattern_new(MUCH), *found;

@@ -35,29 +35,6 @@ struct cio_outcome {
 };
 
 /**
- * struct cio_sleeper - a thread asleep for a BLOCKED operation, on its stack
- * @task: the thread; it sleeps interruptibly
- * @op: the operation
- * @tried: the id of the last one that the thread tried and that waits, or 0;
- *	the thread's own
- * @event: something happened on the socket, to be tried
- * @interrupted: somebody has won @op and sent SIGHUP; @out says why it ends
- * @out: valid once @interrupted
- *
- * Protected by the conn's lock.  The signal is sent under it, and only while the
- * side names this sleeper: so that none arrives after the operation's end, to
- * hit the thread's next one.
- */
-struct cio_sleeper {
-	struct task_struct *task;
-	struct cio_op *op;
-	u64 tried;
-	bool event;
-	bool interrupted;
-	struct cio_outcome out;
-};
-
-/**
  * struct cio_cancel_req - one cancel call, on its way to operations that run, or
  *	that a thread sleeps for
  * @refs: one of the call, one of each note

@@ -22,6 +22,7 @@
 
 #include "race.h"
 #include "side.h"
+#include "sleeper.h"
 #include "worker.h"
 
 #include <linux/sched/signal.h>
@@ -112,7 +113,7 @@ static void thread_wait(struct cio_ctx *ctx, struct cio_side *side,
 			continue;
 		cio_conn_free_orphans(ctx);
 		thread_fetch_another(ctx, thread);
-	} while (!cio_side_unblock(side, &kick));
+	} while (!cio_sleeper_unblock(side, &kick));
 	cio_kick_flush(ctx, &kick);
 }
 
@@ -121,7 +122,7 @@ static void thread_serve(struct cio_ctx *ctx, struct cio_side *side,
 			 struct thread *thread)
 {
 	thread->sleeper.tried = thread_run(ctx, side);
-	while (cio_side_block(side, &thread->sleeper)) {
+	while (cio_sleeper_block(side, &thread->sleeper)) {
 		thread_wait(ctx, side, thread);
 		thread->sleeper.tried = thread_run(ctx, side);
 	}

@@ -12,6 +12,7 @@
 
 #include "end.h"
 #include "engine.h"
+#include "sleeper.h"
 
 #include <linux/seq_file.h>
 

@@ -5,7 +5,7 @@
  * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
  * (deadline.c), ready sides and runners (pool.c), and connections (conn.c), whose
  * sockets are watched (watch.c).  A side (side.c) starts, runs and ends its
- * operations, by attempts (io.c, msg.c) of whoever is to run it (ready.c);
+ * operations, by attempts (io.c, msg.c) of whoever is to run it (ready.c, sleeper.c);
  * submit.c, wait.c, cancel.c, info.c and the workers (worker.c), which do what the
  * engine says (engine_poll.c, engine_thread.c), are its callers.
  */

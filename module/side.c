@@ -36,6 +36,7 @@
 #include "io.h"
 #include "race.h"
 #include "ready.h"
+#include "sleeper.h"
 #include "trace.h"
 
 #include <linux/sched/signal.h>
@@ -111,16 +112,10 @@ static void side_end_won(struct cio_conn *conn, struct cio_side *side,
 	struct cio_sleeper *sleeper = side->sleeper;
 
 	lockdep_assert_held(&conn->lock);
-	if (!sleeper || sleeper->op != op) {
+	if (sleeper && sleeper->op == op)
+		cio_sleeper_interrupt(conn, sleeper, out);
+	else
 		cio_end_op(conn, side, op, out, kick);
-		return;
-	}
-	trace_cio_interrupt(conn, op, sleeper->task->pid);
-	sleeper->out = *out;
-	WRITE_ONCE(sleeper->interrupted, true);
-	cio_pause(CIO_AT_INTERRUPTING);
-	send_sig(SIGHUP, sleeper->task, 1);
-	cio_pause(CIO_AT_INTERRUPTED);
 }
 
 /* The socket may have become writable just now: the first try comes at once. */
@@ -371,7 +366,7 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 
 /*
  * Thread engine: the same for a thread that keeps the side, and with it the
- * reference, until cio_side_block() takes both.  Returns the id of the operation
+ * reference, until cio_sleeper_block() takes both.  Returns the id of the operation
  * that waits, or 0.
  */
 u64 cio_side_run_kept(struct cio_side *side, int *budget,
@@ -391,90 +386,6 @@ u64 cio_side_run_kept(struct cio_side *side, int *budget,
 	return id;
 }
 
-/*
- * The thread that has the side is to sleep for its first operation.  False when
- * there is none, or another runner's: then it does not have the side any more.
- * An event since the last attempt began is handed on with the operation.  So is one
- * that may have been before, where that attempt was not this operation's: it came to
- * the front meanwhile, or the thread's turn was over.
- */
-bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper)
-{
-	struct cio_conn *conn = cio_side_conn(side);
-	struct cio_ctx *ctx = conn->ctx;
-	struct cio_kick kick = {};
-	struct cio_op *op = NULL;
-
-	spin_lock_irq(&conn->lock);
-	while (!side->running && (op = cio_ready_op(side)))
-		if (cio_op_take(op, CIO_QUEUED, CIO_BLOCKED))
-			break;
-	if (op) {
-		trace_cio_block(conn, op, current->pid);
-		sleeper->op = op;
-		sleeper->event = side->again ||
-				 cio_op_id(op) != sleeper->tried;
-		sleeper->interrupted = false;
-		side->sleeper = sleeper;
-	} else {
-		side->is_ready = false;
-		cio_ready(conn, side, &kick);
-	}
-	spin_unlock_irq(&conn->lock);
-	if (op)
-		return true;
-	cio_kick_flush(ctx, &kick);
-	cio_conn_put_async(conn);
-	cio_ctx_wake_ends(ctx);
-	return false;
-}
-
-/* Its thread ends the operation, with the outcome that the winner left. */
-static void side_end_interrupted(struct cio_conn *conn, struct cio_side *side,
-				 struct cio_sleeper *sleeper,
-				 struct cio_kick *kick)
-{
-	struct cio_outcome *out = &sleeper->out;
-	ktime_t now = ktime_get();
-
-	if (out->reason == CANCELIO_DEADLINE &&
-	    check_add_overflow(out->late, now - out->now, &out->late))
-		out->late = S64_MAX;
-	out->now = now;
-	cio_end_op(conn, side, sleeper->op, out, kick);
-	cio_cancel_notes_settle(side, out->reason == CANCELIO_CANCELED, kick);
-	kick->ended = true;
-}
-
-/*
- * The thread is awake: its operation has been won by somebody, and ends here; or
- * there is an event, and it is queued again, to be tried.  False when neither is
- * so: the signal meant nothing, or the winner is still on its way with the outcome.
- *
- * Signals are drained before the side forgets the sleeper, and none is sent
- * afterwards: the thread's next operation begins without (Plan 9's late note).
- */
-bool cio_side_unblock(struct cio_side *side, struct cio_kick *kick)
-{
-	struct cio_conn *conn = cio_side_conn(side);
-	struct cio_sleeper *sleeper;
-	bool awake;
-
-	spin_lock_irq(&conn->lock);
-	sleeper = side->sleeper;
-	flush_signals(current);
-	awake = sleeper->interrupted ||
-		(sleeper->event &&
-		 cio_op_take(sleeper->op, CIO_BLOCKED, CIO_QUEUED));
-	sleeper->event = false;
-	if (awake)
-		side->sleeper = NULL;
-	if (awake && sleeper->interrupted)
-		side_end_interrupted(conn, side, sleeper, kick);
-	spin_unlock_irq(&conn->lock);
-	return awake;
-}
-
 /* A thread that was handed the side does not run it: somebody else will. */
 void cio_side_pass_on(struct cio_side *side)
 {
@@ -490,19 +401,13 @@ void cio_side_pass_on(struct cio_side *side)
 	cio_conn_put(conn);
 }
 
-static void side_wake_sleeper(struct cio_sleeper *sleeper)
-{
-	WRITE_ONCE(sleeper->event, true);
-	wake_up_process(sleeper->task);
-}
-
 /* The side is to be tried, by whoever has it or is to get it. */
 static void side_try_again(struct cio_conn *conn, struct cio_side *side,
 			   struct cio_kick *kick)
 {
 	lockdep_assert_held(&conn->lock);
 	if (side->sleeper)
-		side_wake_sleeper(side->sleeper);
+		cio_sleeper_wake(side->sleeper);
 	else if (side->running || cio_ready_by_threads(conn))
 		side->again = true;
 	else

@@ -13,8 +13,6 @@ void cio_side_run(struct cio_side *side, enum cio_pool_kind who, int *budget,
 		  struct cio_kick *kick);
 u64 cio_side_run_kept(struct cio_side *side, int *budget,
 		      struct cio_kick *kick);
-bool cio_side_block(struct cio_side *side, struct cio_sleeper *sleeper);
-bool cio_side_unblock(struct cio_side *side, struct cio_kick *kick);
 void cio_side_pass_on(struct cio_side *side);
 void cio_side_event(struct cio_conn *conn, __poll_t events);
 int cio_side_set_deadlines(struct cio_conn *conn,

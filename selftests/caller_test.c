@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -93,6 +94,32 @@ TEST_F(local, C45_edge_triggered_epoll_hears_that_a_caller_is_needed)
 	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
 	EXPECT_DONE(result, 3);
 	close(epoll);
+}
+
+TEST_F(local, C45_eventfd_tells_that_a_caller_is_needed)
+{
+	struct cancelio_ring *ring = cio_map(self->fd, ENTRIES);
+	struct cancelio_completion result;
+	int events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), later;
+	__u64 count;
+
+	ASSERT_NE(NULL, ring);
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(0, cio_eventfd(self->fd, events));
+	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, "abc", 3)));
+	EXPECT_EQ(-1, read(events, &count, sizeof(count)));
+	drain(self->peer);
+	EXPECT_EQ(POLLIN, wait_events(events, POLLIN));
+	EXPECT_EQ(0, ring_count(ring));
+	/* One that is set only now hears of it as well. */
+	later = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_EQ(0, cio_eventfd(self->fd, later));
+	EXPECT_EQ(sizeof(count), read(later, &count, sizeof(count)));
+	EXPECT_EQ(1, cio_wait(self->fd, 0, NULL, 0, 0));
+	ASSERT_TRUE(ring_pop(ring, &result));
+	EXPECT_DONE(result, 3);
+	close(later);
+	close(events);
 }
 
 TEST_F(local, C45_deadline_ends_a_blocked_send_without_a_caller)
@@ -550,6 +577,38 @@ TEST_F(local, C45_pending_sendmsg_takes_descriptors_and_credentials)
 	EXPECT_TRUE(same_file(fd, copy));
 	close(copy);
 	close(fd);
+}
+
+/* As somebody without privileges, sends the credentials of another process. */
+static int show_others_credentials(void *data)
+{
+	struct ucred other = { .pid = 1 };
+	union control control = {};
+	char byte = 'x';
+	struct cancelio_iovec iov = iovec_of(&byte, 1);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_completion result;
+	int fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	__u64 conn;
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_CREDENTIALS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(other));
+	memcpy(CMSG_DATA(&control.head), &other, sizeof(other));
+	message.control = (unsigned long)&control;
+	message.control_len = CMSG_SPACE(sizeof(other));
+	if (fd < 0 || cio_attach(fd, *(int *)data, &conn) || setuid(65534) ||
+	    run(fd, op_sendmsg(conn, &message), &result) || result.bytes)
+		return 1;
+	return result.reason == CANCELIO_ERROR && result.error == -EPERM ? 0 : 2;
+}
+
+TEST_F(local, C51_credentials_that_the_caller_may_not_show_are_EPERM)
+{
+	char byte;
+
+	EXPECT_EQ(0, in_child(show_others_credentials, &self->sock));
+	EXPECT_EQ(-1, recv(self->peer, &byte, 1, MSG_DONTWAIT));
 }
 
 /* Reads what there is; adds up bytes and descriptors. */

@@ -738,6 +738,8 @@ struct cancelio_shutdown {
  *
  * - after each batch of completions was put in the ring, also when the ring was
  *   not empty, and at once when completions are there now;
+ * - when an operation could go on and needs a thread of the program (see
+ *   "AF_UNIX"), and at once when one does now;
  * - once when the context is shut down, and once when everything of it has ended;
  *   at once when it was shut down while this was called.
  *

@@ -12,7 +12,7 @@
 		    MSG_CMSG_CLOEXEC)
 #define SEND_FLAGS (MSG_MORE | MSG_EOR | MSG_NOSIGNAL)
 /* Bytes that one attempt gives to a stream. */
-#define SEND_SLICE (256U << 10)
+#define SEND_SLICE (128U << 10)
 #define READ_EVENTS (POLLIN | POLLPRI | POLLRDHUP)
 
 static int io_check_events(u32 events)

@@ -261,11 +261,11 @@ TEST_F(blocked, C13_late_note_does_not_hit_the_next_operation_of_the_thread)
 			with_cookie(op_recv(net->conns[0], bytes, 1), 1),
 			with_cookie(op_recv(net->conns[0], bytes + 1, 1), 2),
 		};
-		__s64 deadline = after(500000);
+		__s64 deadline = after(800000);
 
 		ops[0] = with_deadline(ops[0], deadline);
 		ASSERT_EQ(2, cio_submit(net->fd, ops, 2, NULL, NULL));
-		while (now() < deadline + (round % 50 - 20) * 5000)
+		while (now() < deadline + (round % 50 - 35) * 20000)
 			;
 		ASSERT_EQ(1, write(net->peers[0], "x", 1));
 		ASSERT_EQ(1, reap(net->fd, &first));

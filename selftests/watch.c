@@ -29,7 +29,7 @@ static ssize_t read_head(const char *path, char *text, size_t size)
 	return got;
 }
 
-/* Its stat is "PID (NAME) STATE ...". */
+/* Its name begins with @name; its stat is "PID (NAME) STATE ...". */
 static bool thread_matches(const char *pid, const char *name, char state)
 {
 	char path[64], text[256], *end;
@@ -37,8 +37,7 @@ static bool thread_matches(const char *pid, const char *name, char state)
 	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
 	if (read_head(path, text, sizeof(text)) <= 0)
 		return false;
-	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, name))
+	if (strncmp(text, name, strlen(name)))
 		return false;
 	if (!state)
 		return true;
@@ -49,16 +48,14 @@ static bool thread_matches(const char *pid, const char *name, char state)
 	return end && end[1] == ' ' && end[2] == state;
 }
 
-int kernel_threads(const char *engine, char state, pid_t *pids, int max)
+static int find_threads(const char *name, char state, pid_t *pids, int max)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	char name[64];
 	int count = 0;
 
 	if (!proc)
 		return -1;
-	snprintf(name, sizeof(name), "cancelio/%d-%s", getpid(), engine);
 	while ((entry = readdir(proc))) {
 		if (!isdigit(entry->d_name[0]) || !thread_matches(entry->d_name, name, state))
 			continue;
@@ -68,6 +65,24 @@ int kernel_threads(const char *engine, char state, pid_t *pids, int max)
 	}
 	closedir(proc);
 	return count;
+}
+
+int kernel_threads(const char *engine, char state, pid_t *pids, int max)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "cancelio/%d-%s", getpid(), engine);
+	return find_threads(name, state, pids, max);
+}
+
+bool await_no_thread(void)
+{
+	__s64 end = after(LONG_ENOUGH);
+	int count;
+
+	while ((count = find_threads("cancelio/", 0, NULL, 0)) > 0 && now() < end)
+		sleep_until(after(MS));
+	return !count;
 }
 
 int await_threads(const char *engine, char state, int least, int most)
@@ -82,6 +97,20 @@ int await_threads(const char *engine, char state, int least, int most)
 		sleep_until(after(MS));
 	} while (now() < end);
 	return count;
+}
+
+bool await_fdinfo(pid_t pid, int fd, const char *line)
+{
+	__s64 end = after(LONG_ENOUGH);
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+	while (read_head(path, text, sizeof(text)) > 0 && !strstr(text, line)) {
+		if (now() > end)
+			return false;
+		sleep_until(after(MS));
+	}
+	return strstr(text, line);
 }
 
 static bool trace_write(const char *file, const char *text)

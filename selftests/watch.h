@@ -16,10 +16,14 @@
 int kernel_threads(const char *engine, char state, pid_t *pids, int max);
 /* Waits until there are at least @least and at most @most; returns how many there are. */
 int await_threads(const char *engine, char state, int least, int most);
+/* Waits until no context on the machine has a thread. */
+bool await_no_thread(void);
+/* Waits until a process's context says so in its /proc/PID/fdinfo. */
+bool await_fdinfo(pid_t pid, int fd, const char *line);
 
 /*
- * Events are named as below tracing/events: "cancelio/cio_run".  Tracing begins empty
- * with the first of them; false where it cannot be had.
+ * Events are named as below tracing/events: "cancelio/cio_run".  Turning
+ * one on empties the trace; false where there is none.
  */
 bool trace_on(const char *event);
 void trace_off(const char *event);

@@ -2,6 +2,7 @@
 /* Deadlines that fire meanwhile: races, stopped and busy programs (C12, C13, C16, C18). */
 #include "engine_fixture.h"
 #include "tcp_fixture.h"
+#include "watch.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -94,7 +95,7 @@ TEST_F(tcp, C12_no_byte_is_lost_doubled_or_reordered_over_thousands_of_short_dea
 {
 	struct cancelio_completion result;
 	/* A worker is woken for each of the operations that are forced to one. */
-	int places = variant->op_flags ? 100 : 1500;
+	int places = variant->op_flags ? 30 : 600;
 	int place, sent, received, expired = 0;
 	__u8 byte, got;
 
@@ -166,30 +167,36 @@ TEST_F(tcp, C72_ring_alone_shows_data_to_a_program_that_only_computes)
 	EXPECT_EQ(0, status);
 }
 
+/* What it tells of itself. */
+struct stopped {
+	__s64 deadline;
+	int fd;
+};
+
 /* What the process that is to be stopped does; its exit status names what was wrong. */
 static int be_stopped(__u32 engine, int out, int in)
 {
+	struct stopped self = { .fd = cio_context(engine, ENTRIES) };
 	struct cancelio_completion result;
 	struct cancelio_ring *ring;
-	__s64 deadline, continued;
-	int fd = cio_context(engine, ENTRIES);
-	int ends[2];
+	int fd = self.fd, ends[2];
+	__s64 continued;
 	__u64 conn;
 	char byte;
 
 	if (fd < 0 || tcp_pair(AF_INET, ends) || cio_attach(fd, ends[0], &conn))
 		return 1;
 	ring = cio_map(fd, ENTRIES);
-	deadline = after(500 * MS);
-	if (!ring || submit_one(fd, with_deadline(op_recv(conn, &byte, 1), deadline)) != 1)
+	self.deadline = after(500 * MS);
+	if (!ring || submit_one(fd, with_deadline(op_recv(conn, &byte, 1), self.deadline)) != 1)
 		return 2;
-	if (write(out, &deadline, sizeof(deadline)) != sizeof(deadline))
+	if (write(out, &self, sizeof(self)) != sizeof(self))
 		return 3;
 	if (read(in, &continued, sizeof(continued)) != sizeof(continued))
 		return 4;
 	if (!ring_pop(ring, &result))
 		return 5;
-	if (result.reason != CANCELIO_DEADLINE || result.ended < deadline)
+	if (result.reason != CANCELIO_DEADLINE || result.ended < self.deadline)
 		return 6;
 	return result.ended < continued ? 0 : 7;
 }
@@ -197,7 +204,8 @@ static int be_stopped(__u32 engine, int out, int in)
 TEST_F(engine, C16_deadline_fires_in_time_while_the_program_is_stopped)
 {
 	int from[2], to[2], status;
-	__s64 deadline;
+	struct stopped stopped;
+	__s64 continued;
 	pid_t pid;
 
 	ASSERT_EQ(0, pipe(from));
@@ -206,13 +214,14 @@ TEST_F(engine, C16_deadline_fires_in_time_while_the_program_is_stopped)
 	ASSERT_LE(0, pid);
 	if (!pid)
 		_exit(be_stopped(variant->engine, from[1], to[0]));
-	ASSERT_EQ(sizeof(deadline), read(from[0], &deadline, sizeof(deadline)));
+	ASSERT_EQ(sizeof(stopped), read(from[0], &stopped, sizeof(stopped)));
 	ASSERT_EQ(0, kill(pid, SIGSTOP));
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
-	sleep_until(deadline + 500 * MS);
-	deadline = now();
-	ASSERT_EQ(sizeof(deadline), write(to[1], &deadline, sizeof(deadline)));
+	EXPECT_TRUE(await_fdinfo(pid, stopped.fd, "completions:\t1\n"));
+	continued = now();
+	EXPECT_LE(stopped.deadline, continued);
+	ASSERT_EQ(sizeof(continued), write(to[1], &continued, sizeof(continued)));
 	ASSERT_EQ(0, kill(pid, SIGCONT));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
@@ -278,18 +287,108 @@ static int use_shifted_clock(void *argument)
 	return result.reason == CANCELIO_DEADLINE && result.ended <= now() ? 0 : 8;
 }
 
-TEST_F(engine, C18_times_are_those_of_the_callers_time_namespace)
+/* Runs @child in a time namespace whose clock is @offset seconds ahead; -1 without. */
+static int in_namespace(const char *offset, int (*child)(void *), struct outside *outside)
 {
-	static const char offset[] = "monotonic 1000 0\n";
-	struct outside outside = { .time = now(), .engine = variant->engine };
-	int fd;
+	char text[64];
+	int fd, len = snprintf(text, sizeof(text), "monotonic %s 0\n", offset);
 
 	if (unshare(CLONE_NEWTIME))
-		SKIP(return, "no time namespace can be made: %s", strerror(errno));
+		return -1;
 	fd = open("/proc/self/timens_offsets", O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(sizeof(offset) - 1, write(fd, offset, sizeof(offset) - 1));
-	EXPECT_EQ(0, in_child(use_shifted_clock, &outside));
+	if (fd < 0 || write(fd, text, len) != len)
+		return -1;
+	close(fd);
+	return in_child(child, outside);
+}
+
+TEST_F(engine, C18_times_are_those_of_the_callers_time_namespace)
+{
+	struct outside outside = { .time = now(), .engine = variant->engine };
+	int ret = in_namespace("1000", use_shifted_clock, &outside);
+
+	if (ret < 0)
+		SKIP(return, "no time namespace can be made: %s", strerror(errno));
+	EXPECT_EQ(0, ret);
+}
+
+/* What an operation with this deadline, and one below this side's deadline, end with. */
+static int ends_with(int fd, __u64 conn, __s64 time, __u8 reason)
+{
+	struct cancelio_completion result;
+	char byte;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		struct cancelio_op op = op_recv(conn, &byte, 1);
+
+		if (round && read_deadline(fd, conn, time))
+			return 1;
+		if (submit_one(fd, round ? op : with_deadline(op, time)) != 1)
+			return 2;
+		if (reason == CANCELIO_CANCELED && !stays_empty(fd))
+			return 3;
+		cio_cancel(fd, CANCELIO_CANCEL_ALL, 0, 0);
+		if (reap(fd, &result) != 1 || result.reason != reason)
+			return 4;
+		if (reason == CANCELIO_DEADLINE && (result.late < 0 || result.ended > now()))
+			return 5;
+	}
+	return read_deadline(fd, conn, CANCELIO_NEVER) ? 6 : 0;
+}
+
+/* The ends of the clock are clamped to that of the machine, and not wrapped around. */
+static int use_ends_of_clock(void *argument)
+{
+	static const __s64 past[] = { INT64_MIN, INT64_MIN + 1, INT64_MIN + 500 * SECOND, -1, 0 };
+	static const __s64 future[] = {
+		CANCELIO_NEVER, CANCELIO_NEVER - 1, CANCELIO_NEVER - SECOND / 2,
+		CANCELIO_NEVER - 500 * SECOND,
+	};
+	struct outside *outside = argument;
+	struct cancelio_completion result;
+	int fd = cio_context(outside->engine, 0);
+	int ends[2], ret;
+	unsigned int i;
+	__u64 conn;
+
+	if (fd < 0 || tcp_pair(AF_INET, ends) || cio_attach(fd, ends[0], &conn))
+		return 1;
+	for (i = 0; i < ARRAY_SIZE(past); i++) {
+		ret = ends_with(fd, conn, past[i], CANCELIO_DEADLINE);
+		if (ret || cio_wait(fd, 1, &result, 1, past[i]) != -ETIME)
+			return 10 + 10 * i + ret;
+	}
+	for (i = 0; i < ARRAY_SIZE(future); i++) {
+		ret = ends_with(fd, conn, future[i], CANCELIO_CANCELED);
+		if (ret)
+			return 100 + 10 * i + ret;
+	}
+	return 0;
+}
+
+TEST_F(engine, C18_ends_of_a_clock_that_is_ahead_are_clamped)
+{
+	struct outside outside = { .engine = variant->engine };
+	int ret = in_namespace("1000", use_ends_of_clock, &outside);
+
+	if (ret < 0)
+		SKIP(return, "no time namespace can be made: %s", strerror(errno));
+	EXPECT_EQ(0, ret);
+}
+
+/* Only as far as the machine is up can a clock be behind. */
+TEST_F(engine, C18_ends_of_a_clock_that_is_behind_are_clamped)
+{
+	struct outside outside = { .engine = variant->engine };
+	int ret;
+
+	if (now() < 2 * SECOND)
+		sleep_until(2 * SECOND);
+	ret = in_namespace("-1", use_ends_of_clock, &outside);
+	if (ret < 0)
+		SKIP(return, "no time namespace can be made: %s", strerror(errno));
+	EXPECT_EQ(0, ret);
 }
 
 TEST_HARNESS_MAIN

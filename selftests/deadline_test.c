@@ -3,6 +3,7 @@
 #include "tcp_fixture.h"
 
 #include <poll.h>
+#include <pthread.h>
 
 #define BOTH (CANCELIO_READ | CANCELIO_WRITE)
 
@@ -373,6 +374,83 @@ TEST_F(tcp, C4_data_that_came_before_the_deadline_is_success)
 		ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
 		EXPECT_DONE(result, 1);
 	}
+}
+
+/* A thread in a blocking call, whose deadline others move. */
+struct blocked {
+	int fd;
+	struct cancelio_op op;
+	struct cancelio_completion result;
+	int ret;
+	pthread_t thread;
+};
+
+static void *call(void *argument)
+{
+	struct blocked *blocked = argument;
+
+	blocked->ret = run(blocked->fd, blocked->op, &blocked->result);
+	return NULL;
+}
+
+/* Starts both; each is known to wait when its first attempt has moved what it can. */
+static bool block_both(struct blocked *reader, struct blocked *writer, int peer)
+{
+	return !pthread_create(&reader->thread, NULL, call, reader) &&
+		!pthread_create(&writer->thread, NULL, call, writer) &&
+		wait_events(peer, POLLIN) == POLLIN && stays_empty(reader->fd);
+}
+
+static bool both_expired(struct blocked *reader, struct blocked *writer, __s64 deadline)
+{
+	struct blocked *both[] = { reader, writer };
+	bool expired = true;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (pthread_join(both[i]->thread, NULL) || both[i]->ret ||
+		    both[i]->result.reason != CANCELIO_DEADLINE ||
+		    both[i]->result.error != -ETIME ||
+		    both[i]->result.which != CANCELIO_WHICH_SIDE ||
+		    both[i]->result.ended < deadline)
+			expired = false;
+	}
+	return expired && !reader->result.bytes;
+}
+
+/* The deadline of a blocked read and a blocked write goes to and fro; the last one counts. */
+TEST_F(tcp, C13_deadline_of_calls_that_block_is_moved_by_another_thread)
+{
+	/* Times from now on: later, none, later, and then the one that ends them. */
+	static const __s64 last[] = { -SECOND, 0, 5 * MS };
+	struct blocked reader = { .fd = self->fd }, writer = { .fd = self->fd };
+	char *much = pattern_new(MUCH);
+	__u64 accepted = 0;
+	__s64 deadline;
+	unsigned int i;
+	char byte;
+
+	ASSERT_NE(NULL, much);
+	ASSERT_EQ(0, shrink_buffers(self->sock, self->peer));
+	for (i = 0; i < ARRAY_SIZE(last); i++) {
+		reader.op = op_recv(self->conn, &byte, 1);
+		writer.op = op_send(self->conn, much + accepted, MUCH - accepted);
+		ASSERT_EQ(0, cio_deadline(self->fd, self->conn, BOTH, CANCELIO_NEVER,
+					  CANCELIO_NEVER));
+		ASSERT_TRUE(block_both(&reader, &writer, self->peer));
+		deadline = after(LONG_ENOUGH);
+		ASSERT_EQ(0, cio_deadline(self->fd, self->conn, BOTH, deadline, deadline));
+		ASSERT_EQ(0, cio_deadline(self->fd, self->conn, BOTH, CANCELIO_NEVER,
+					  deadline + SECOND));
+		EXPECT_TRUE(stays_empty(self->fd));
+		deadline = after(last[i]);
+		ASSERT_EQ(0, cio_deadline(self->fd, self->conn, BOTH, deadline, deadline));
+		ASSERT_TRUE(both_expired(&reader, &writer, deadline));
+		accepted += writer.result.bytes;
+	}
+	ASSERT_EQ(0, shutdown(self->sock, SHUT_WR));
+	EXPECT_EQ(accepted, pattern_read(self->peer, MUCH, 0));
+	free(much);
 }
 
 TEST_HARNESS_MAIN

@@ -158,4 +158,71 @@ TEST_F(held, C16_deadline_of_an_operation_at_its_attempt_waits_for_the_attempt)
 	EXPECT_TRUE(ends_well(&self->read, CANCELIO_DEADLINE));
 }
 
+/* What is moved is moved: a deadline or a cancel that came meanwhile has come too late. */
+TEST_F(held, C4_read_that_has_moved_its_data_is_DONE_though_its_deadline_passed_meanwhile)
+{
+	struct cancelio_completion result;
+
+	ASSERT_EQ(0, cio_deadline(self->fd, self->conn, CANCELIO_READ, now(), 0));
+	ASSERT_EQ(0, release_page(self->read.uffd, self->read.page));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_DONE(result, 1);
+	EXPECT_EQ('x', self->read.page[0]);
+	/* The next one finds it passed. */
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, self->read.page, 1), &result));
+	EXPECT_EXPIRED(result);
+}
+
+static void *detach_it(void *argument)
+{
+	struct canceler *detacher = argument;
+
+	detacher->ret = cio_detach(detacher->fd, detacher->id);
+	__atomic_store_n(&detacher->returned, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+TEST_F(held, C32_detach_does_not_return_while_an_operation_is_in_flight)
+{
+	struct canceler detacher = { .fd = self->fd, .id = self->conn };
+	struct cancelio_completion result;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, detach_it, &detacher));
+	sleep_until(after(A_WHILE));
+	EXPECT_EQ(0, __atomic_load_n(&detacher.returned, __ATOMIC_ACQUIRE));
+	EXPECT_EQ(-EBADF, submit_one(self->fd, op_send(self->conn, "x", 1)));
+	ASSERT_EQ(0, release_page(self->read.uffd, self->read.page));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, detacher.ret);
+	ASSERT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_EQ(self->read.id, result.id);
+	EXPECT_EQ(-EBADF, cio_detach(self->fd, self->conn));
+}
+
+/* What waits behind an operation that is stuck does not wait for that to end. */
+TEST_F(held, C21_operation_behind_a_stuck_one_meets_its_deadline_and_cancel)
+{
+	struct cancelio_completion result;
+	__s64 deadline = after(10 * MS);
+	char byte;
+
+	ASSERT_EQ(1, submit_one(self->fd, with_cookie(with_deadline(op_recv(self->conn, &byte, 1),
+								    deadline), 2)));
+	ASSERT_EQ(1, submit_one(self->fd, with_cookie(op_recv(self->conn, &byte, 1), 3)));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_EXPIRED(result);
+	EXPECT_EQ(2, result.user_data);
+	EXPECT_LE(deadline, result.ended);
+	EXPECT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_COOKIE, 3, 0));
+	ASSERT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_CANCELED(result);
+	EXPECT_EQ(3, result.user_data);
+	/* One that is not to wait is not queued behind it. */
+	ASSERT_EQ(0, run(self->fd, with_flags(op_recv(self->conn, &byte, 1), CANCELIO_OP_NOWAIT),
+			 &result));
+	EXPECT_ERROR(result, -EAGAIN);
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_DONE));
+}
+
 TEST_HARNESS_MAIN

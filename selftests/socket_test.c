@@ -44,6 +44,23 @@ TEST_F(tcp, C33_half_close_of_the_peer_leaves_writing_alone)
 	EXPECT_EQ(5, read(self->peer, buffer, sizeof(buffer)));
 }
 
+TEST_F(tcp, C33_half_close_of_the_peer_leaves_a_pending_write_pending)
+{
+	struct cancelio_completion result;
+	char *much = pattern_new(MUCH);
+
+	ASSERT_NE(NULL, much);
+	ASSERT_EQ(0, shrink_buffers(self->sock, self->peer));
+	ASSERT_EQ(1, submit_one(self->fd, op_send(self->conn, much, MUCH)));
+	EXPECT_TRUE(stays_empty(self->fd));
+	ASSERT_EQ(0, shutdown(self->peer, SHUT_WR));
+	EXPECT_TRUE(stays_empty(self->fd));
+	EXPECT_EQ(MUCH, pattern_read(self->peer, MUCH, 0));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_DONE(result, MUCH);
+	free(much);
+}
+
 TEST_F(tcp, C33_reset_ends_a_pending_read_with_ECONNRESET_never_end_of_file)
 {
 	struct cancelio_completion result;

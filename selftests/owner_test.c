@@ -167,4 +167,90 @@ TEST_F(tcp, C50_child_that_opens_its_own_context_uses_the_inherited_socket)
 	EXPECT_EQ(0, status);
 }
 
+/* Sends a descriptor over a UNIX socket. */
+static bool send_fd(int sock, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {};
+	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	return sendmsg(sock, &msg, 0) == 1;
+}
+
+static int receive_fd(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control, .msg_controllen = sizeof(control) };
+	int fd;
+
+	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+/* A process from before the context, which is handed it. */
+static int use_what_was_handed(int sock, __u64 conn)
+{
+	struct stranger stranger = { .conn = conn, .fd = receive_fd(sock) };
+	int ret;
+
+	if (stranger.fd < 0)
+		return 100;
+	ret = first_not_refused(&stranger);
+	if (ret)
+		return ret;
+	if (refused_mmap(&stranger) || sees_poll_error(&stranger))
+		return 101;
+	return close(stranger.fd) ? 102 : 0;
+}
+
+TEST_F(tcp, C50_process_that_was_handed_the_descriptor_is_refused_and_does_not_disturb)
+{
+	struct cancelio_completion result;
+	int pair[2], fd, status;
+	static char byte;
+	__u64 conn;
+	pid_t pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(use_what_was_handed(pair[1], self->conn));
+	fd = cio_context(variant->engine, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_attach(fd, self->sock, &conn));
+	ASSERT_EQ(1, submit_one(fd, op_recv(conn, &byte, 1)));
+	ASSERT_TRUE(send_fd(pair[0], fd));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(stays_empty(fd));
+	ASSERT_EQ(1, write(self->peer, "h", 1));
+	ASSERT_EQ(1, reap(fd, &result));
+	EXPECT_DONE(result, 1);
+	EXPECT_EQ('h', byte);
+	/* The same descriptor back in its owner's hands is as good as any. */
+	ASSERT_TRUE(send_fd(pair[0], fd));
+	close(fd);
+	fd = receive_fd(pair[1]);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, run(fd, op_send(conn, "x", 1), &result));
+	EXPECT_DONE(result, 1);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 TEST_HARNESS_MAIN

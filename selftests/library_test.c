@@ -485,6 +485,73 @@ TEST_F(library, C41_connect_that_met_its_deadline_can_be_waited_for_again)
 	close(listener);
 }
 
+/* Times that have passed, whatever their size, take nothing and begin nothing. */
+TEST_F(library, C41_accept_and_connect_with_times_that_have_passed_do_nothing)
+{
+	__s64 passed[] = { now(), now() - SECOND, 1, 0, -1, -SECOND, INT64_MIN };
+	struct cancelio_conn *listener = new_listener(self->context, variant->family);
+	struct cancelio_conn *client, *server = NULL;
+	struct sockaddr_storage address;
+	unsigned int i;
+	socklen_t len;
+	int queued;
+
+	ASSERT_NE(NULL, listener);
+	client = new_client(self->context, cancelio_conn_fd(listener), &address, &len);
+	ASSERT_NE(NULL, client);
+	queued = tcp_connect(cancelio_conn_fd(listener));
+	ASSERT_LE(0, queued);
+	for (i = 0; i < ARRAY_SIZE(passed); i++) {
+		ASSERT_EQ(0, cancelio_set_read_deadline(listener, passed[i]));
+		EXPECT_EQ(-ETIME, cancelio_accept(listener, &server, NULL, NULL, NULL));
+		EXPECT_EQ(NULL, server);
+		EXPECT_EQ(-ETIME, cancelio_connect(client, (struct sockaddr *)&address, len,
+						   passed[i], NULL));
+		EXPECT_EQ(-1, getpeername(cancelio_conn_fd(client), (struct sockaddr *)&address,
+					  &(socklen_t){ sizeof(address) }));
+		EXPECT_EQ(ENOTCONN, errno);
+	}
+	/* Both are as they were. */
+	ASSERT_EQ(0, cancelio_set_read_deadline(listener, CANCELIO_NEVER));
+	ASSERT_EQ(0, cancelio_accept(listener, &server, NULL, NULL, NULL));
+	EXPECT_EQ(0, cancelio_connect(client, (struct sockaddr *)&address, len, CANCELIO_NEVER,
+				      NULL));
+	EXPECT_EQ(0, cancelio_close(client));
+	EXPECT_EQ(0, cancelio_close(server));
+	EXPECT_EQ(0, cancelio_close(listener));
+	close(queued);
+}
+
+/* The largest times are in the future: they do not wrap around to the past. */
+TEST_F(library, C41_accept_and_connect_with_the_largest_times_wait)
+{
+	static const __s64 far[] = { CANCELIO_NEVER, CANCELIO_NEVER - 1, CANCELIO_NEVER / 2 };
+	struct cancelio_conn *listener = new_listener(self->context, variant->family);
+	struct sockaddr_storage address;
+	struct cancelio_conn *client;
+	unsigned int i;
+	socklen_t len;
+
+	ASSERT_NE(NULL, listener);
+	for (i = 0; i < ARRAY_SIZE(far); i++) {
+		struct caller caller = { .conn = listener };
+
+		ASSERT_EQ(0, cancelio_set_read_deadline(listener, far[i]));
+		ASSERT_EQ(0, pthread_create(&caller.thread, NULL, accept_one, &caller));
+		sleep_until(after(A_WHILE));
+		EXPECT_EQ(EBUSY, pthread_tryjoin_np(caller.thread, NULL));
+		client = new_client(self->context, cancelio_conn_fd(listener), &address, &len);
+		ASSERT_NE(NULL, client);
+		EXPECT_EQ(0, cancelio_connect(client, (struct sockaddr *)&address, len, far[i],
+					      NULL));
+		ASSERT_EQ(0, pthread_join(caller.thread, NULL));
+		EXPECT_EQ(0, caller.ret);
+		EXPECT_EQ(0, cancelio_close(caller.accepted));
+		EXPECT_EQ(0, cancelio_close(client));
+	}
+	EXPECT_EQ(0, cancelio_close(listener));
+}
+
 TEST_F(library, C72_ring_is_peeked_at_and_advanced_without_a_system_call)
 {
 	struct cancelio_completion result[4];

@@ -14,7 +14,7 @@
 #include <linux/poll.h>
 
 static int watch_event(struct wait_queue_entry *wait, unsigned int mode,
-		      int sync, void *key)
+		       int sync, void *key)
 {
 	cio_side_event(container_of(wait, struct cio_conn, wait),
 		       key_to_poll(key));
@@ -34,7 +34,7 @@ struct watch_probe {
 };
 
 static void watch_probe_queue(struct file *file, wait_queue_head_t *queue,
-			     struct poll_table_struct *table)
+			      struct poll_table_struct *table)
 {
 	struct watch_probe *probe = container_of(table, struct watch_probe,
 						 table);

@@ -2,7 +2,7 @@
 /*
  * The fixture "local": a context, and a pair of AF_UNIX sockets of
  * which one end is attached (sock, conn) and the other is not (peer).  A variant
- * names the type.
+ * names the engine and the type.
  */
 #ifndef CANCELIO_SELFTESTS_UNIX_FIXTURE_H
 #define CANCELIO_SELFTESTS_UNIX_FIXTURE_H
@@ -19,19 +19,20 @@ FIXTURE(local) {
 };
 
 FIXTURE_VARIANT(local) {
+	__u32 engine;
 	int type;
 };
 
-FIXTURE_VARIANT_ADD(local, stream) {
-	.type = SOCK_STREAM,
+FIXTURE_VARIANT_ADD(local, poll_stream) {
+	.engine = CANCELIO_ENGINE_POLL, .type = SOCK_STREAM,
 };
 
-FIXTURE_VARIANT_ADD(local, seqpacket) {
-	.type = SOCK_SEQPACKET,
+FIXTURE_VARIANT_ADD(local, poll_seqpacket) {
+	.engine = CANCELIO_ENGINE_POLL, .type = SOCK_SEQPACKET,
 };
 
-FIXTURE_VARIANT_ADD(local, dgram) {
-	.type = SOCK_DGRAM,
+FIXTURE_VARIANT_ADD(local, poll_dgram) {
+	.engine = CANCELIO_ENGINE_POLL, .type = SOCK_DGRAM,
 };
 
 FIXTURE_SETUP(local)
@@ -41,7 +42,7 @@ FIXTURE_SETUP(local)
 	ASSERT_EQ(0, unix_pair(variant->type, ends));
 	self->sock = ends[0];
 	self->peer = ends[1];
-	self->fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	self->fd = cio_context(variant->engine, 0);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, cio_attach(self->fd, self->sock, &self->conn));
 	common_op_flags = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* AF_UNIX sockets of the three types, as sockets among others (C33, C34, C42, C43, C44). */
+/* AF_UNIX sockets of the three types, as sockets among others (C33, C34, C42 to C45). */
 #include "unix_fixture.h"
 
 #include <poll.h>
@@ -9,9 +9,38 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+FIXTURE_VARIANT_ADD(local, thread_stream) {
+	.engine = CANCELIO_ENGINE_THREAD, .type = SOCK_STREAM,
+};
+
+FIXTURE_VARIANT_ADD(local, thread_seqpacket) {
+	.engine = CANCELIO_ENGINE_THREAD, .type = SOCK_SEQPACKET,
+};
+
+FIXTURE_VARIANT_ADD(local, thread_dgram) {
+	.engine = CANCELIO_ENGINE_THREAD, .type = SOCK_DGRAM,
+};
+
 static bool is_dgram(int type)
 {
 	return type == SOCK_DGRAM;
+}
+
+/* The thread engine does not send on these sockets (C45). */
+static bool sends(__u32 engine)
+{
+	return engine == CANCELIO_ENGINE_POLL;
+}
+
+/* Sends by an operation, or where the engine does not, as any program would. */
+static ssize_t send_some(int fd, int sock, __u64 conn, const char *data, __u32 len)
+{
+	struct cancelio_completion result;
+	int ret = run(fd, op_send(conn, data, len), &result);
+
+	if (ret == -EOPNOTSUPP)
+		return send(sock, data, len, 0);
+	return ret ?: result.error ?: result.bytes;
 }
 
 TEST_F(local, C43_every_type_moves_data_both_ways)
@@ -19,8 +48,7 @@ TEST_F(local, C43_every_type_moves_data_both_ways)
 	struct cancelio_completion result;
 	char buffer[16] = {};
 
-	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "request", 7), &result));
-	EXPECT_DONE(result, 7);
+	ASSERT_EQ(7, send_some(self->fd, self->sock, self->conn, "request", 7));
 	EXPECT_EQ(7, recv(self->peer, buffer, sizeof(buffer), 0));
 	EXPECT_STREQ("request", buffer);
 	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, buffer, sizeof(buffer))));
@@ -46,8 +74,7 @@ TEST_F(local, C43_both_ends_of_one_pair_can_be_attached)
 
 	ASSERT_EQ(0, cio_attach(self->fd, self->peer, &other));
 	ASSERT_EQ(1, submit_one(self->fd, op_recv(other, buffer, sizeof(buffer))));
-	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "self", 4), &result));
-	EXPECT_DONE(result, 4);
+	ASSERT_EQ(4, send_some(self->fd, self->sock, self->conn, "self", 4));
 	ASSERT_EQ(1, reap(self->fd, &result));
 	EXPECT_DONE(result, 4);
 	EXPECT_EQ(other, result.conn);
@@ -67,8 +94,10 @@ TEST_F(local, C33_close_of_the_peer_is_end_of_file)
 	self->peer = -1;
 	ASSERT_EQ(1, reap(self->fd, &result));
 	EXPECT_DONE(result, 0);
-	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
-	EXPECT_ERROR(result, -EPIPE);
+	if (sends(variant->engine)) {
+		ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
+		EXPECT_ERROR(result, -EPIPE);
+	}
 	/* The refused write has not made it a reset. */
 	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, buffer, sizeof(buffer)), &result));
 	EXPECT_DONE(result, 0);
@@ -84,15 +113,17 @@ TEST_F(local, C33_reset_is_reported_to_both_sides_for_good)
 
 	if (is_dgram(variant->type))
 		SKIP(return, "datagram sockets have no reset");
-	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "unread", 6), &result));
+	ASSERT_EQ(6, send_some(self->fd, self->sock, self->conn, "unread", 6));
 	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, buffer, sizeof(buffer))));
 	ASSERT_EQ(0, close(self->peer));
 	self->peer = -1;
 	ASSERT_EQ(1, reap(self->fd, &result));
 	EXPECT_ERROR(result, -ECONNRESET);
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
-		EXPECT_ERROR(result, -ECONNRESET);
+		if (sends(variant->engine)) {
+			ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
+			EXPECT_ERROR(result, -ECONNRESET);
+		}
 		ASSERT_EQ(0, run(self->fd, op_recv(self->conn, buffer, 8), &result));
 		EXPECT_ERROR(result, -ECONNRESET);
 	}
@@ -103,9 +134,11 @@ TEST_F(local, C33_writer_learns_of_a_reset_first_and_the_reader_too)
 	struct cancelio_completion result;
 	char buffer[8];
 
+	if (!sends(variant->engine))
+		SKIP(return, "the thread engine does not send here");
 	if (is_dgram(variant->type))
 		SKIP(return, "datagram sockets have no reset");
-	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "unread", 6), &result));
+	ASSERT_EQ(6, send_some(self->fd, self->sock, self->conn, "unread", 6));
 	ASSERT_EQ(0, close(self->peer));
 	self->peer = -1;
 	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
@@ -126,8 +159,7 @@ TEST_F(local, C42_empty_datagram_is_a_result)
 	ASSERT_EQ(0, send(self->peer, "", 0, 0));
 	ASSERT_EQ(1, reap(self->fd, &result));
 	EXPECT_DONE(result, 0);
-	ASSERT_EQ(0, run(self->fd, op_send(self->conn, NULL, 0), &result));
-	EXPECT_DONE(result, 0);
+	ASSERT_EQ(0, send_some(self->fd, self->sock, self->conn, "", 0));
 	EXPECT_EQ(0, recv(self->peer, buffer, sizeof(buffer), MSG_DONTWAIT));
 }
 
@@ -164,6 +196,8 @@ TEST_F(local, C44_write_after_shutdown_is_EPIPE)
 {
 	struct cancelio_completion result;
 
+	if (!sends(variant->engine))
+		SKIP(return, "the thread engine does not send here");
 	ASSERT_EQ(0, shutdown(self->sock, SHUT_WR));
 	ASSERT_EQ(0, run(self->fd, op_send(self->conn, "x", 1), &result));
 	EXPECT_ERROR(result, -EPIPE);
@@ -210,6 +244,8 @@ TEST_F(local, C5_stream_write_goes_on_until_all_is_accepted)
 	char *data = pattern_new(MUCH + 16384);
 	size_t place = 0;
 
+	if (!sends(variant->engine))
+		SKIP(return, "the thread engine does not send here");
 	if (variant->type != SOCK_STREAM)
 		SKIP(return, "streams only");
 	ASSERT_NE(NULL, data);
@@ -226,6 +262,64 @@ TEST_F(local, C5_stream_write_goes_on_until_all_is_accepted)
 	EXPECT_DONE(result, MUCH);
 	EXPECT_EQ(MUCH - place, pattern_read(self->peer, MUCH - place, place));
 	free(data);
+}
+
+/* For workers, or on the thread engine. */
+static void expect_refused(struct __test_metadata *_metadata, int fd, __u64 conn, __u32 flags)
+{
+	char buffer[8] = {}, control[64];
+	struct cancelio_iovec iov = iovec_of(buffer, 1);
+	struct cancelio_msg message = message_of(&iov, 1), with_control = message;
+	struct cancelio_completion result;
+	struct cancelio_op op = with_flags(op_send(conn, "x", 1), flags);
+	__u64 id;
+
+	with_control.control = (unsigned long)control;
+	with_control.control_len = sizeof(control);
+	EXPECT_EQ(-EOPNOTSUPP, submit_one(fd, op));
+	EXPECT_EQ(-EOPNOTSUPP, cio_call(fd, &op, &id, &result));
+	EXPECT_EQ(0, id);
+	EXPECT_EQ(-EOPNOTSUPP, submit_one(fd, with_flags(op_sendmsg(conn, &message), flags)));
+	EXPECT_EQ(-EOPNOTSUPP, submit_one(fd, with_flags(op_recvmsg(conn, &with_control), flags)));
+}
+
+/* What is not refused there. */
+static void expect_taken(struct __test_metadata *_metadata, int fd, int peer, __u64 conn,
+			 __u32 flags)
+{
+	char buffer[8] = {};
+	struct cancelio_iovec iov = iovec_of(buffer, 8);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_completion result;
+
+	ASSERT_EQ(0, run(fd, with_flags(op_ready(conn, POLLOUT), flags), &result));
+	EXPECT_DONE(result, 0);
+	ASSERT_EQ(1, submit_one(fd, with_flags(op_recv(conn, buffer, 8), flags)));
+	EXPECT_TRUE(stays_empty(fd));
+	ASSERT_EQ(3, write(peer, "abc", 3));
+	ASSERT_EQ(1, reap(fd, &result));
+	EXPECT_DONE(result, 3);
+	EXPECT_STREQ("abc", buffer);
+	ASSERT_EQ(1, submit_one(fd, with_flags(op_recvmsg(conn, &message), flags)));
+	ASSERT_EQ(4, write(peer, "defg", 4));
+	ASSERT_EQ(1, reap(fd, &result));
+	EXPECT_DONE(result, 4);
+	EXPECT_STREQ("defg", buffer);
+	EXPECT_EQ(0, message.flags);
+}
+
+TEST_F(local, C45_workers_read_and_do_not_send)
+{
+	expect_refused(_metadata, self->fd, self->conn, CANCELIO_OP_WORKER);
+	expect_taken(_metadata, self->fd, self->peer, self->conn, CANCELIO_OP_WORKER);
+}
+
+TEST_F(local, C45_thread_engine_reads_and_does_not_send)
+{
+	if (sends(variant->engine))
+		SKIP(return, "the poll engine sends");
+	expect_refused(_metadata, self->fd, self->conn, 0);
+	expect_taken(_metadata, self->fd, self->peer, self->conn, 0);
 }
 
 TEST_F(local, C40_wait_ready_sees_a_message_and_takes_nothing)
@@ -272,6 +366,7 @@ TEST_F(local, C40_recvmsg_says_where_a_message_came_from)
 
 /* The end of the owner (C34): the child attaches its socket, and leaves in some way. */
 struct child {
+	__u32 engine;
 	int sock;
 	int peer;
 	int told[2];
@@ -324,6 +419,8 @@ TEST_F(local, C34_killed_while_a_send_waits_for_a_caller)
 	char block[4096];
 	pid_t pid;
 
+	if (!sends(variant->engine))
+		SKIP(return, "the thread engine does not send here");
 	if (is_dgram(variant->type))
 		SKIP(return, "its peer does not learn of the end");
 	child.sock = self->sock;
@@ -356,7 +453,7 @@ TEST_F(local, C34_killed_while_a_send_waits_for_a_caller)
 static int leave_a_circle(void *data)
 {
 	struct child *child = data;
-	int fd = cio_context(CANCELIO_ENGINE_POLL, 0), fds[2];
+	int fd = cio_context(child->engine, 0), fds[2];
 	char byte;
 	__u64 conn;
 
@@ -377,6 +474,7 @@ TEST_F(local, C34_context_in_flight_in_its_own_socket_leaves_nothing)
 	char byte;
 
 	ASSERT_EQ(0, unix_pair(variant->type, ends));
+	child.engine = variant->engine;
 	child.sock = ends[0];
 	child.peer = ends[1];
 	ASSERT_EQ(0, pipe(child.told));

@@ -217,7 +217,7 @@ static bool start(struct match *match)
 
 	/* Room takes its time too. */
 	if (match->side == CANCELIO_WRITE && plays(match, COMPLETE))
-		time += match->round % 16 * MS;
+		time += match->round % 16 * 2 * MS;
 	op = with_cookie(op, COOKIE);
 	if (is_held(match))
 		op = with_flags(op, CANCELIO_OP_HOLD);

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #define CONNS		20
-#define PER_CONN	200
+#define PER_CONN	500
 #define PENDING		(CONNS * PER_CONN)
-#define ENTRIES		4096
+#define ENTRIES		16384
 /* A second is promised; an emulated machine gets more. */
 #define IN_TIME		(5 * SECOND)
 
@@ -568,6 +568,73 @@ TEST_F(teardown, C34_result_of_a_held_operation_can_be_fetched_after_shutdown)
 	EXPECT_CLOSED(result);
 	EXPECT_EQ(-ENOENT, cio_wait_op(self->child.fd, id, 0, &result));
 	close(self->child.fd);
+}
+
+/* What holds a context and its socket, each to be let go. */
+struct holds {
+	int fd;
+	int sock;
+	struct cancelio_ring *ring;
+	__u64 conn;
+};
+
+#define HOLDS	4
+
+static void let_go(struct holds *holds, int which)
+{
+	switch (which) {
+	case 0:
+		close(holds->fd);
+		break;
+	case 1:
+		close(holds->sock);
+		break;
+	case 2:
+		munmap(holds->ring, cio_ring_bytes(8));
+		break;
+	default:
+		/* Where there is still something to call. */
+		cio_detach(holds->fd, holds->conn);
+	}
+}
+
+/* The number @order names one of the orders of HOLDS things. */
+static void let_go_in_order(struct holds *holds, int order)
+{
+	int left[HOLDS] = { 0, 1, 2, 3 };
+	int count, which;
+
+	for (count = HOLDS; count; count--) {
+		which = order % count;
+		order /= count;
+		let_go(holds, left[which]);
+		left[which] = left[count - 1];
+	}
+}
+
+TEST_F(engine, C34_every_order_of_letting_go_releases_the_socket)
+{
+	struct holds holds;
+	int order, ends[2];
+	char byte;
+
+	for (order = 0; order < 24; order++) {
+		ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+		holds.sock = ends[0];
+		holds.fd = cio_context(variant->engine, 8);
+		ASSERT_LE(0, holds.fd);
+		ASSERT_EQ(0, cio_attach(holds.fd, holds.sock, &holds.conn));
+		holds.ring = cio_map(holds.fd, 8);
+		ASSERT_NE(NULL, holds.ring);
+		ASSERT_EQ(1, submit_one(holds.fd, op_recv(holds.conn, &byte, 1)));
+		ASSERT_EQ(1, submit_one(holds.fd, with_timeout(op_ready(holds.conn, POLLPRI),
+							       1000 * SECOND)));
+		let_go_in_order(&holds, order);
+		EXPECT_NE(0, wait_events(ends[1], POLLRDHUP) & POLLRDHUP) {
+			TH_LOG("order %d", order);
+		}
+		close(ends[1]);
+	}
 }
 
 struct waiter {

@@ -418,7 +418,7 @@ static bool both_expired(struct blocked *reader, struct blocked *writer, __s64 d
 	return expired && !reader->result.bytes;
 }
 
-/* The deadline of a blocked read and a blocked write goes to and fro; the last one counts. */
+/* The deadline of a blocked read and a blocked write goes back and forth; the last one counts. */
 TEST_F(tcp, C13_deadline_of_calls_that_block_is_moved_by_another_thread)
 {
 	/* Times from now on: later, none, later, and then the one that ends them. */

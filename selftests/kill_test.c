@@ -35,11 +35,16 @@ struct shared {
 	int ready;
 };
 
-FIXTURE(kill) {
+/* A connection, and how the owner is told what to do. */
+struct stage {
 	int sock;
 	int peer;
 	int said[2];
 	struct shared *shared;
+};
+
+FIXTURE(kill) {
+	struct stage stage;
 };
 
 FIXTURE_VARIANT(kill) VARIANT_FIELDS;
@@ -52,20 +57,20 @@ FIXTURE_SETUP(kill)
 	int ends[2], on = 1;
 
 	ASSERT_EQ(0, tcp_pair(variant->family, ends));
-	self->sock = ends[0];
-	self->peer = ends[1];
-	ASSERT_EQ(0, setsockopt(self->peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
-	ASSERT_EQ(0, pipe(self->said));
-	self->shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
-	ASSERT_NE(MAP_FAILED, self->shared);
+	self->stage.sock = ends[0];
+	self->stage.peer = ends[1];
+	ASSERT_EQ(0, setsockopt(self->stage.peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+	ASSERT_EQ(0, pipe(self->stage.said));
+	self->stage.shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->stage.shared);
 	common_op_flags = variant->op_flags;
 }
 
 FIXTURE_TEARDOWN(kill)
 {
-	close(self->sock);
-	close(self->peer);
+	close(self->stage.sock);
+	close(self->stage.peer);
 }
 
 static void spin_until(const __s64 *time)
@@ -156,47 +161,47 @@ static bool kill_at(pid_t pid, struct shared *shared, int peer, enum act what, _
 }
 
 /* Returns NULL, or what went wrong. */
-static const char *kill_round(FIXTURE_DATA(kill) *self, __u32 engine, enum act what, int round)
+static const char *kill_round(struct stage *stage, __u32 engine, enum act what, int round)
 {
 	__s64 late = (round % 20 - 5) * 10000;
 	char said, byte;
 	pid_t pid;
 
-	self->shared->time = CANCELIO_NEVER;
+	stage->shared->time = CANCELIO_NEVER;
 	pid = fork();
 	if (!pid)
-		own(engine, self->sock, self->said[1], self->shared, what, round);
-	if (pid < 0 || wait_events(self->said[0], POLLIN) != POLLIN ||
-	    read(self->said[0], &said, 1) != 1)
+		own(engine, stage->sock, stage->said[1], stage->shared, what, round);
+	if (pid < 0 || wait_events(stage->said[0], POLLIN) != POLLIN ||
+	    read(stage->said[0], &said, 1) != 1)
 		return "start";
-	if (!kill_at(pid, self->shared, self->peer, what, late))
+	if (!kill_at(pid, stage->shared, stage->peer, what, late))
 		return "kill";
 	/* A byte that came before may have been taken, one that comes now not. */
-	if (write(self->peer, "u", 1) != 1)
+	if (write(stage->peer, "u", 1) != 1)
 		return "peer";
-	byte = next_byte(self->sock);
+	byte = next_byte(stage->sock);
 	if (what == COMPLETE && byte == 'd')
-		byte = next_byte(self->sock);
+		byte = next_byte(stage->sock);
 	return byte == 'u' ? NULL : "bytes";
 }
 
-#define PLAY(what) do {								\
-	__s64 _end = after(TIME);						\
-	const char *_wrong = NULL;						\
-	int _round;								\
-										\
-	for (_round = 0; _round < ROUNDS && now() < _end && !_wrong; _round++)	\
-		_wrong = kill_round(self, variant->engine, what, _round);	\
-	EXPECT_EQ(NULL, _wrong) {						\
-		TH_LOG("round %d: %s", _round, _wrong);				\
-	}									\
-	EXPECT_TRUE(await_no_thread());						\
-	EXPECT_EQ(-1, recv(self->sock, self->shared, 1, MSG_DONTWAIT));		\
-	EXPECT_EQ(EAGAIN, errno);						\
-	/* The last descriptor closes the socket: nothing else holds it. */	\
-	close(self->sock);							\
-	EXPECT_NE(0, wait_events(self->peer, POLLRDHUP | POLLHUP) &		\
-		  (POLLRDHUP | POLLHUP));					\
+#define PLAY(what) do {									\
+	__s64 _end = after(TIME);							\
+	const char *_wrong = NULL;							\
+	int _round;									\
+											\
+	for (_round = 0; _round < ROUNDS && now() < _end && !_wrong; _round++)		\
+		_wrong = kill_round(&self->stage, variant->engine, what, _round);	\
+	EXPECT_EQ(NULL, _wrong) {							\
+		TH_LOG("round %d: %s", _round, _wrong);					\
+	}										\
+	EXPECT_TRUE(await_no_thread());							\
+	EXPECT_EQ(-1, recv(self->stage.sock, self->stage.shared, 1, MSG_DONTWAIT));	\
+	EXPECT_EQ(EAGAIN, errno);							\
+	/* The last descriptor closes the socket: nothing else holds it. */		\
+	close(self->stage.sock);							\
+	EXPECT_NE(0, wait_events(self->stage.peer, POLLRDHUP | POLLHUP) &		\
+		  (POLLRDHUP | POLLHUP));						\
 } while (0)
 
 TEST_F(kill, C34_SIGKILL_against_data)

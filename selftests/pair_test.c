@@ -42,7 +42,7 @@ FIXTURE_SETUP(pair)
 	int ends[2], on = 1, i;
 
 	ASSERT_EQ(0, tcp_pair(variant->family, ends));
-	/* No round is to wait for an acknowledgement of the last one. */
+	/* No round is to wait until the peer has confirmed the last one. */
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, setsockopt(ends[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	self->sock = ends[0];
@@ -420,10 +420,11 @@ static const char *play(struct match *match, int rounds)
 		.peer = self->peer, .conn = self->conn,					\
 		.acts = { first, second }, .side = which, .chunk = pattern_new(CHUNK),	\
 	};										\
+	int _rounds = rounds;								\
 	const char *_wrong;								\
 											\
 	ASSERT_NE(NULL, _match.chunk);							\
-	_wrong = play(&_match, variant->op_flags ? (rounds) / 4 : (rounds));		\
+	_wrong = play(&_match, variant->op_flags ? _rounds / 4 : _rounds);		\
 	EXPECT_EQ(NULL, _wrong) {							\
 		TH_LOG("round %d: %s: returned %d and %d; %u bytes, reason %u, %d",	\
 		       _match.round, _wrong, _match.rets[0], _match.rets[1],		\

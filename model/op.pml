@@ -92,7 +92,7 @@ inline timer_ensure()
 	}
 }
 
-/* side_make_ready(): to the worker, or to the thread that waits for it. */
+/* cio_ready(): to the worker, or to the thread that waits for it. */
 inline make_ready()
 {
 	if

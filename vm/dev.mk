@@ -34,7 +34,7 @@ race:
 	@vm/setup base race
 	@race/check $(R)
 
-## model          the model of an operation's life, checked by spin, and with faults in it
+## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
 	@model/check

@@ -45,17 +45,15 @@ bool cio_sleeper_block(struct cio_side *side, struct cio_sleeper *sleeper)
 	return false;
 }
 
-/* Its thread ends the operation, with the outcome that the winner left. */
+/*
+ * Its thread ends the operation, with the outcome that the winner left and as of
+ * then: a deadline that was cleared since does not seem to have fired afterwards.
+ */
 static void sleeper_end(struct cio_conn *conn, struct cio_side *side,
 			struct cio_sleeper *sleeper, struct cio_kick *kick)
 {
-	struct cio_outcome *out = &sleeper->out;
-	ktime_t now = ktime_get();
+	const struct cio_outcome *out = &sleeper->out;
 
-	if (out->reason == CANCELIO_DEADLINE &&
-	    check_add_overflow(out->late, now - out->now, &out->late))
-		out->late = S64_MAX;
-	out->now = now;
 	cio_end_op(conn, side, sleeper->op, out, kick);
 	cio_cancel_notes_settle(side, out->reason == CANCELIO_CANCELED, kick);
 	kick->ended = true;

@@ -304,7 +304,8 @@ enum cancelio_which {
  * @opcode: the operation's &enum cancelio_opcode
  * @events: the flags of the received message (MSG_TRUNC, MSG_CTRUNC, MSG_EOR), or
  *	for WAIT_READY the ready poll(2) events
- * @ended: when it ended, ns
+ * @ended: when it ended, ns: on the thread engine when that was decided, and the
+ *	thread that sleeps for it tells a little later
  * @late: for DEADLINE how long after the deadline it ended, ns; 0 else
  * @reserved: zero
  *

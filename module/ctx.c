@@ -84,7 +84,7 @@ static int setup_check(const struct cancelio_setup *setup)
 
 /* What is taken here is freed with the context, also after a failure. */
 static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
-		      u32 entries)
+		      u32 entries, struct task_struct **worker)
 {
 	int ret;
 
@@ -105,8 +105,9 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
 	atomic_set(&ctx->ops.limit, entries + CANCELIO_MAX_HELD);
 	ctx->time_offset =
 		timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
-	ret = cio_worker_spawn(ctx);
-	if (ret) {
+	*worker = cio_worker_create(ctx);
+	if (IS_ERR(*worker)) {
+		ret = PTR_ERR(*worker);
 		cio_cookies_free(ctx->cookies);
 		ctx->cookies = NULL;
 		cio_ring_free(&ctx->ring);
@@ -121,6 +122,7 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 		  struct cancelio_setup __user *out)
 {
+	struct task_struct *worker = NULL;
 	int ret = setup_check(setup);
 	u32 entries;
 
@@ -134,12 +136,14 @@ int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 	if (ctx->state != CIO_CTX_NEW)
 		ret = ctx->state == CIO_CTX_LIVE ? -EBUSY : -ESHUTDOWN;
 	else
-		ret = setup_take(ctx, setup, entries);
+		ret = setup_take(ctx, setup, entries, &worker);
 	if (!ret) {
 		/* Pairs with the ioctls' look at the state. */
 		smp_store_release(&ctx->state, CIO_CTX_LIVE);
 	}
 	mutex_unlock(&ctx->lock);
+	if (!ret)
+		cio_worker_start(worker);
 	return ret;
 }
 

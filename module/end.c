@@ -108,6 +108,8 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 	trace_cio_complete(&completion);
 	cio_pause(CIO_AT_COMPLETING);
 	list_del(&op->queue);
+	/* The next one's first retry comes at once. */
+	side->delay = 0;
 	if (waited)
 		end_unhook(conn, op);
 	if (cio_op_has_msg(op))

@@ -60,6 +60,8 @@ static int io_plain_error(int ret)
 {
 	switch (ret) {
 	case -EWOULDBLOCK:
+	/* A send with TCP_FASTOPEN_CONNECT has begun to connect. */
+	case -EINPROGRESS:
 	case -EINTR:
 	case -ERESTARTSYS:
 	case -ERESTARTNOINTR:
@@ -228,17 +230,22 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
  * addressee is full, TCP short of memory.
  *
  * Events from before the look at the socket are forgotten, for what they said is
- * seen by it; a UNIX datagram socket reports its own failed attempt as one.
+ * seen by it: room, an error, a hang-up, a shutdown.  A UNIX datagram socket
+ * reports its own failed attempt as an event.
  */
 static int io_send_waits(struct cio_conn *conn, struct cio_op *op)
 {
+	const struct sock *sk = conn->sock->sk;
 	u32 events;
 
 	spin_lock_irq(&conn->lock);
 	cio_op_side(conn, op)->again = false;
 	spin_unlock_irq(&conn->lock);
 	events = (__force u32)vfs_poll(conn->file, NULL);
-	return events & POLLOUT ? CIO_IO_LATER : -EAGAIN;
+	if (events & (POLLOUT | POLLERR | POLLHUP) ||
+	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		return CIO_IO_LATER;
+	return -EAGAIN;
 }
 
 /*
@@ -263,8 +270,13 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	ret = io_import(op, ITER_SOURCE, &iov, &msg.msg_iter);
 	if (ret)
 		return ret;
+	/*
+	 * Descriptors go once.  Elsewhere control data can concern all of the
+	 * bytes, as the kind of a TLS record does.
+	 */
 	if (cio_op_has_msg(op))
-		cio_msg_send_begin(op, &msg, &address);
+		cio_msg_send_begin(op, &msg, &address, !op->done ||
+				   conn->sock->sk->sk_family != AF_UNIX);
 	msg.msg_flags = op->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 	io_cut(conn, &msg);
 	io_keep_socket_error(conn);

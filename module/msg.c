@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "msg.h"
 
+#include "memory.h"
+
 #include <linux/compat.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -72,7 +74,7 @@ static int msg_read_control32(struct cio_msg *msg)
 	int ret;
 
 	msg->control = kzalloc(2 * msg->control_len,
-			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+			       CIO_GFP);
 	if (!msg->control) {
 		kfree(raw);
 		return -ENOMEM;
@@ -92,7 +94,7 @@ static int msg_read_control(struct cio_msg *msg, u64 addr)
 	if (msg->control_len > CANCELIO_MAX_CONTROL)
 		return -ENOBUFS;
 	msg->control = kmalloc(msg->control_len,
-			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+			       CIO_GFP);
 	if (!msg->control)
 		return -ENOMEM;
 	if (copy_from_user(msg->control, u64_to_user_ptr(addr),
@@ -128,7 +130,7 @@ static struct cio_msg *msg_alloc(const struct cancelio_msg *header,
 	struct cio_msg *msg;
 
 	msg = kmalloc(struct_size(msg, iov, header->iov_count),
-		      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		      CIO_GFP);
 	if (!msg)
 		return NULL;
 	msg->user = user;
@@ -232,11 +234,10 @@ int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr)
 
 /*
  * The address is copied once more, for a BPF program may change what the socket
- * is handed.  Control data goes with the first bytes only, as with a sendmsg(2)
- * that is continued after a part.
+ * is handed.
  */
 void cio_msg_send_begin(const struct cio_op *op, struct msghdr *hdr,
-			struct sockaddr_storage *address)
+			struct sockaddr_storage *address, bool control)
 {
 	const struct cio_msg *msg = op->msg;
 
@@ -245,7 +246,7 @@ void cio_msg_send_begin(const struct cio_op *op, struct msghdr *hdr,
 		hdr->msg_name = address;
 		hdr->msg_namelen = msg->name_len;
 	}
-	if (!op->done) {
+	if (control) {
 		hdr->msg_control = msg->control;
 		hdr->msg_controllen = msg->control_len;
 	}

@@ -49,7 +49,7 @@ void cio_msg_recv_begin(const struct cio_op *op, struct msghdr *hdr,
 bool cio_msg_got_control(const struct cio_msg *msg, const struct msghdr *hdr);
 int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr);
 void cio_msg_send_begin(const struct cio_op *op, struct msghdr *hdr,
-			struct sockaddr_storage *address);
+			struct sockaddr_storage *address, bool control);
 
 /* Flags of a received message that are reported. */
 #define CIO_MSG_FLAGS (MSG_TRUNC | MSG_CTRUNC | MSG_EOR)

@@ -76,14 +76,16 @@ int cio_wait_call(struct cio_side *side, struct cio_op *op,
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (READ_ONCE(call->done))
 			break;
-		if (READ_ONCE(call->turn)) {
-			__set_current_state(TASK_RUNNING);
-			wait_call_turn(side, call);
-			continue;
-		}
+		/* Before a turn: one may follow another. */
 		ret = signal_pending(current) ? -EINTR : in_time ? 0 : -ETIME;
 		if (ret)
 			break;
+		if (READ_ONCE(call->turn)) {
+			__set_current_state(TASK_RUNNING);
+			wait_call_turn(side, call);
+			in_time = time == KTIME_MAX || ktime_get() < time;
+			continue;
+		}
 		in_time = wait_sleep(time);
 	}
 	__set_current_state(TASK_RUNNING);
@@ -228,7 +230,7 @@ static int wait_verdict(struct cio_ctx *ctx, u32 min, ktime_t time)
  * Run what is ready and sleep, by turns, until @min completions are there.  What
  * this thread was woken for is run before it returns for any reason.
  */
-static int wait_for_completions(struct cio_ctx *ctx, u32 min, ktime_t time)
+static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
 	struct wait_entry wait = { .ctx = ctx, .min = min };
 	struct cio_runner runner = { .task = current };
@@ -262,6 +264,19 @@ static int wait_for_completions(struct cio_ctx *ctx, u32 min, ktime_t time)
 	}
 	__set_current_state(TASK_RUNNING);
 	remove_wait_queue(&ctx->completion_wait, &wait.entry);
+	return ret;
+}
+
+static int wait_for_completions(struct cio_ctx *ctx, u32 min, ktime_t time)
+{
+	int ret = wait_by_turns(ctx, min, time);
+
+	/*
+	 * A turn has an end.  What only a caller may run and this one leaves is
+	 * told anew, for an edge (epoll, eventfd) tells of it once.
+	 */
+	if (cio_pool_wants_owner(&ctx->pool))
+		cio_ctx_wake_completions(ctx);
 	return ret;
 }
 

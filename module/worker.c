@@ -117,29 +117,6 @@ static long worker_patience(struct cio_pool *pool)
 }
 
 /*
- * Join the control groups of the owner, so that its worker's time is counted to
- * it (C52).  The worker does it itself, before it does anything else, and
- * without a lock: the change holds up the machine's forks and waits for a grace
- * period, and the kernel takes locks of ours under the one that this takes, when
- * it drops the last use of a dead program's memory.
- *
- * Where it fails, or the owner is gone, the worker stays in the root group: the
- * program's sockets are worth more than the count.  One that stays in its group
- * is in nobody's way: a kernel thread is neither frozen nor killed with it.
- */
-static void worker_join_cgroups(struct cio_ctx *ctx)
-{
-	struct task_struct *owner = get_pid_task(ctx->owned.group,
-						 PIDTYPE_TGID);
-
-	if (!owner)
-		return;
-	if (!cio_same_cgroups(owner, current))
-		cgroup_attach_task_all(owner, current);
-	put_task_struct(owner);
-}
-
-/*
  * SIGKILL gets a worker out of a page fault that the program holds up, at the
  * context's end; SIGHUP is the thread engine's note.  No other signal reaches it,
  * and none that does not come from the kernel.
@@ -155,7 +132,6 @@ static int worker_main(void *data)
 	allow_kernel_signal(SIGHUP);
 	worker_enlist(&ctx->pool, &worker);
 	trace_cio_worker_start(ctx);
-	worker_join_cgroups(ctx);
 	do {
 		cio_conn_free_orphans(ctx);
 		ctx->engine->turn(ctx);
@@ -205,29 +181,59 @@ static void worker_unreserve(struct cio_ctx *ctx)
 }
 
 /*
- * Start one more worker, unless the context has as many as it may.  -EAGAIN when
- * its owner has, which another context can change.
+ * Make a worker that is still to be started.  NULL when the context has as many as
+ * it may; -EAGAIN when its owner has, which another context can change.
  */
-int cio_worker_spawn(struct cio_ctx *ctx)
+struct task_struct *cio_worker_create(struct cio_ctx *ctx)
 {
 	struct task_struct *task;
 
 	if (!worker_reserve_in_pool(ctx))
-		return 0;
+		return NULL;
 	if (!cio_owner_take(&ctx->owner->nr_workers, ctx->max_threads)) {
 		worker_unreserve_in_pool(&ctx->pool);
-		return -EAGAIN;
+		return ERR_PTR(-EAGAIN);
 	}
 	task = kthread_create(worker_main, ctx, "cancelio/%d-%s",
 			      pid_nr(ctx->owned.group), ctx->engine->name);
 	if (IS_ERR(task)) {
 		worker_unreserve(ctx);
-		return PTR_ERR(task);
+		return task;
 	}
 	/* Both go when the worker ends; the caller has a reference to each. */
 	refcount_inc(&ctx->refs);
 	__module_get(THIS_MODULE);
+	return task;
+}
+
+/*
+ * Start a worker, in the control groups of the current thread, so that its time is
+ * counted to the owner (C52): that is a thread of the owner, or a worker that was
+ * started so.  Not by the new worker itself: while the current thread lives and is
+ * in its groups, they cannot be removed.
+ *
+ * Called without a lock: the change holds up the machine's forks and waits for a
+ * grace period, and the kernel takes locks of ours under the one that this takes,
+ * when it drops the last use of a dead program's memory.  Where it fails, the
+ * worker stays in the root group: the program's sockets are worth more than the
+ * count.
+ */
+void cio_worker_start(struct task_struct *task)
+{
+	if (!cio_same_cgroups(current, task))
+		cgroup_attach_task_all(current, task);
 	wake_up_process(task);
+}
+
+/* One more worker, unless there are as many as may be. */
+int cio_worker_spawn(struct cio_ctx *ctx)
+{
+	struct task_struct *task = cio_worker_create(ctx);
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	if (task)
+		cio_worker_start(task);
 	return 0;
 }
 

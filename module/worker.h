@@ -7,6 +7,8 @@
 
 #define CIO_WORKERS_MAX		1024
 
+struct task_struct *cio_worker_create(struct cio_ctx *ctx);
+void cio_worker_start(struct task_struct *task);
 int cio_worker_spawn(struct cio_ctx *ctx);
 void cio_workers_kill(struct cio_ctx *ctx);
 bool cio_worker_enter(struct cio_ctx *ctx);

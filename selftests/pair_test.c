@@ -506,6 +506,84 @@ TEST_F(pair, C1_shutdown_against_shutdown)
 	PLAY(CANCELIO_READ, SHUTDOWN, SHUTDOWN, FEWER);
 }
 
+/* Each round: at its time, cancels until that ends something. */
+static void *cancel_each_round(void *argument)
+{
+	struct match *match = argument;
+
+	for (;;) {
+		sem_wait(&match->begin);
+		if (match->end)
+			return NULL;
+		spin_until(match->times[1]);
+		do {
+			match->rets[1] = cio_cancel(match->fd, CANCELIO_CANCEL_CONN, match->conn,
+						    CANCELIO_READ);
+		} while (match->rets[1] == -ENOENT && !sched_yield());
+		sem_post(&match->acted);
+	}
+}
+
+/*
+ * The cancel comes while the operation is being tried: at its start (golang/go#38769), or
+ * by an event that is not enough for it.  What came is in the buffer, or still there.
+ */
+static const char *cancel_attempt(struct match *match)
+{
+	struct cancelio_op op = op_recv(match->conn, match->bytes, MESSAGE);
+	bool event = match->round % 2;
+
+	memset(match->bytes, POISON, BYTES);
+	op = with_msg_flags(op, MSG_WAITALL);
+	if (event && cio_submit(match->fd, &op, 1, &match->id, NULL) != 1)
+		return "submit";
+	match->times[0] = after(200000);
+	match->times[1] = match->times[0] + (match->round % 32 - 8) * 4000;
+	sem_post(&match->begin);
+	spin_until(match->times[0]);
+	if (event ? write(match->peer, "e", 1) != 1 :
+		    cio_submit(match->fd, &op, 1, &match->id, NULL) != 1)
+		return "start";
+	if (reap(match->fd, &match->result) != 1)
+		return "no completion";
+	sem_wait(&match->acted);
+	if (match->rets[1] != 1 || match->result.reason != CANCELIO_CANCELED ||
+	    match->result.error != -ECANCELED || match->result.id != match->id)
+		return "cancel";
+	if (match->result.bytes > event || (match->result.bytes && match->bytes[0] != 'e') ||
+	    !is_all(match->bytes + match->result.bytes, BYTES - match->result.bytes, POISON))
+		return "bytes";
+	if (event && !match->result.bytes && recv(match->sock, match->bytes, 1, 0) != 1)
+		return "byte";
+	return works(match) ? NULL : "connection";
+}
+
+TEST_F(pair, C30_cancel_against_an_attempt_that_would_wait)
+{
+	struct match match = {
+		.fd = self->fd, .sock = self->sock, .peer = self->peer, .conn = self->conn,
+	};
+	__s64 end = after(ROUNDS_TIME);
+	const char *wrong = NULL;
+	pthread_t thread;
+
+	ASSERT_EQ(0, sem_init(&match.begin, 0, 0));
+	ASSERT_EQ(0, sem_init(&match.acted, 0, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, cancel_each_round, &match));
+	while (match.round < ROUNDS && now() < end && !wrong) {
+		match.round++;
+		wrong = cancel_attempt(&match);
+	}
+	ASSERT_EQ(NULL, wrong) {
+		TH_LOG("round %d: %s: returned %d; %u bytes, reason %u", match.round, wrong,
+		       match.rets[1], match.result.bytes, match.result.reason);
+	}
+	match.end = true;
+	sem_post(&match.begin);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, cio_wait(self->fd, 0, &match.result, 1, 0));
+}
+
 TEST_F(pair, C5_room_against_cancel)
 {
 	ASSERT_EQ(0, shrink_buffers(self->sock, self->peer));

@@ -5,7 +5,7 @@
  * one that enters the kernel as a 32-bit one does, with memory below 4 GB.
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "variants.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -70,9 +70,12 @@ static int try_entry(void *fd)
 	return ioctl32(*(int *)fd, CANCELIO_INFO, info) == -EPERM ? 0 : 1;
 }
 
+FIXTURE_VARIANT(compat) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(compat, poll) POLL_IPV4;
+
 FIXTURE_SETUP(compat)
 {
-	self->fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	self->fd = cio_context(variant->engine, 0);
 	ASSERT_LE(0, self->fd);
 	if (in_child(try_entry, &self->fd))
 		SKIP(return, "no 32-bit programs on this kernel");

@@ -4,7 +4,7 @@
  * it can go on, and it does nevertheless (C5, C13, C16, C43).  The example is an
  * unconnected UNIX datagram socket whose addressee has a full queue.
  */
-#include "harness.h"
+#include "variants.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -39,11 +39,14 @@ static int fill_server(const struct sockaddr_un *address, socklen_t len)
 	return ret;
 }
 
+FIXTURE_VARIANT(full) VARIANT_FIELDS;
+FIXTURE_VARIANT_ADD(full, poll) { .engine = CANCELIO_ENGINE_POLL, .family = AF_UNIX };
+
 FIXTURE_SETUP(full)
 {
 	socklen_t len = sizeof(sa_family_t);
 
-	self->fd = cio_context(CANCELIO_ENGINE_POLL, 0);
+	self->fd = cio_context(variant->engine, 0);
 	self->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	self->server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	self->address.sun_family = AF_UNIX;

@@ -322,6 +322,31 @@ TEST_F(local, C45_thread_engine_reads_and_does_not_send)
 	expect_taken(_metadata, self->fd, self->peer, self->conn, 0);
 }
 
+/* Where the engine refuses to send, nothing of it comes before what the program sends. */
+TEST_F(local, C51_first_that_the_peer_sees_is_this_process)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control = {};
+	char buffer[8];
+	struct iovec iov = { .iov_base = buffer, .iov_len = sizeof(buffer) };
+	struct msghdr got = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct ucred sender = {};
+	int on = 1;
+
+	ASSERT_EQ(0, setsockopt(self->peer, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	ASSERT_EQ(3, send_some(self->fd, self->sock, self->conn, "abc", 3));
+	ASSERT_EQ(3, recvmsg(self->peer, &got, 0));
+	ASSERT_EQ(SCM_CREDENTIALS, control.head.cmsg_type);
+	memcpy(&sender, CMSG_DATA(&control.head), sizeof(sender));
+	EXPECT_EQ(getpid(), sender.pid);
+	EXPECT_EQ(getuid(), sender.uid);
+	EXPECT_EQ(-1, recv(self->peer, buffer, sizeof(buffer), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+}
+
 TEST_F(local, C40_wait_ready_sees_a_message_and_takes_nothing)
 {
 	struct cancelio_completion result;

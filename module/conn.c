@@ -236,11 +236,23 @@ static void conn_free(struct cio_conn *conn)
 }
 
 /*
+ * At the end of a context a close that would wait (SO_LINGER) would hold up those of
+ * the other sockets, which the same thread does after it.
+ */
+static bool conn_leaves_close(const struct cio_conn *conn)
+{
+	const struct sock *sk = conn->sock->sk;
+
+	return cio_ctx_dead(conn->ctx) && sock_flag(sk, SOCK_LINGER) &&
+	       READ_ONCE(sk->sk_lingertime);
+}
+
+/*
  * Drop a reference.  The last one closes the socket, which may take its time: in a
  * thread of the owner, also of a dying one, at once, as close(2) would; for
  * anybody else, such as whoever happens to drop the last reference to a dead
- * owner's memory, a worker does it.  After the decrement the conn is not touched;
- * the context stays for the caller's own reasons.
+ * owner's memory, a worker does it.  After the decrement the conn is not touched
+ * by others; the context stays for the caller's own reasons.
  */
 void cio_conn_put(struct cio_conn *conn)
 {
@@ -248,7 +260,8 @@ void cio_conn_put(struct cio_conn *conn)
 
 	if (!atomic_dec_and_test(&conn->refs))
 		cio_ctx_wake_ends(ctx);
-	else if (task_tgid(current) == ctx->owned.group)
+	else if (task_tgid(current) == ctx->owned.group &&
+		 !conn_leaves_close(conn))
 		conn_free(conn);
 	else
 		cio_pool_add_orphan(&ctx->pool, &conn->orphan, false);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Deadlines of operations and of sides: what they end, and when (C10 to C15, C19). */
+#define _GNU_SOURCE
 #include "tcp_fixture.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 
 #define BOTH (CANCELIO_READ | CANCELIO_WRITE)
+#define LOOKS 2000
 
 static int read_deadline(int fd, __u64 conn, __s64 time)
 {
@@ -168,6 +172,89 @@ TEST_F(tcp, C10_both_sides_are_moved_at_once)
 		EXPECT_LE(deadline, result[i].ended);
 	}
 	free(much);
+}
+
+struct mover {
+	int fd;
+	__u64 conn;
+	__s64 first;
+	int stop;
+	int wrong;
+};
+
+/* On a processor of its own, where there are two. */
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Both sides get the same time, each time another one. */
+static void *move_both(void *argument)
+{
+	struct mover *mover = argument;
+	__s64 time = mover->first;
+
+	run_on(0);
+	while (!__atomic_load_n(&mover->stop, __ATOMIC_ACQUIRE)) {
+		if (cio_deadline(mover->fd, mover->conn, BOTH, time, time))
+			mover->wrong++;
+		time++;
+	}
+	return NULL;
+}
+
+/* The two deadlines of the context's one connection, seen under its lock. */
+static bool look_at_both(int info, __s64 *read, __s64 *write)
+{
+	static const char key[] = "\nconn:\t";
+	long long seen[2];
+	char text[4096], *line;
+	ssize_t got = pread(info, text, sizeof(text) - 1, 0);
+
+	text[got > 0 ? got : 0] = '\0';
+	line = strstr(text, key);
+	if (!line || sscanf(line + sizeof(key) - 1, "id=%*u read=%lld write=%lld", &seen[0],
+			    &seen[1]) != 2)
+		return false;
+	*read = seen[0];
+	*write = seen[1];
+	return true;
+}
+
+/* Another thread moves both again and again, and no look is between the two. */
+TEST_F(tcp, C10_both_sides_are_moved_atomically)
+{
+	struct mover mover = { .fd = self->fd, .conn = self->conn, .first = after(1000 * SECOND) };
+	int i, info, torn = 0, moves = 0;
+	__s64 read, write, last = 0;
+	pthread_t thread;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, info);
+	ASSERT_EQ(0, cio_deadline(self->fd, self->conn, BOTH, mover.first, mover.first));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, move_both, &mover));
+	run_on(1);
+	for (i = 0; i < LOOKS; i++) {
+		ASSERT_TRUE(look_at_both(info, &read, &write));
+		torn += read != write;
+		moves += read != last;
+		last = read;
+		/* The mover comes to another place, also where one processor does both. */
+		sleep_until(after(20000));
+	}
+	__atomic_store_n(&mover.stop, 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, mover.wrong);
+	EXPECT_EQ(0, torn)
+		TH_LOG("%d of %d looks", torn, LOOKS);
+	TH_LOG("%d of %d looks saw a new time", moves, LOOKS);
+	close(info);
 }
 
 TEST_F(tcp, C10_the_earlier_of_the_two_deadlines_counts)

@@ -16,8 +16,11 @@
 #define PER_CONN	500
 #define PENDING		(CONNS * PER_CONN)
 #define ENTRIES		16384
-/* A second is promised; an emulated machine gets more. */
-#define IN_TIME		(5 * SECOND)
+/*
+ * A second is promised.  It is counted in sleeps of a millisecond, for a machine that is
+ * held up as a whole is not meant.
+ */
+#define IN_TIME		1000
 
 /*
  * The child opens a context, attaches CONNS connections to this process, leaves
@@ -153,22 +156,29 @@ static pid_t start_child(struct child *child, int *peers, ending end)
 	return wait_events(child->ready[0], POLLIN) & POLLIN ? pid : -1;
 }
 
-/* How many of the peers see the end of their connection in time. */
-static int released(const int *peers)
+static int count_released(const int *peers)
 {
-	__s64 end = after(IN_TIME);
 	int i, count = 0;
 	char byte;
 
 	for (i = 0; i < CONNS; i++) {
-		struct pollfd poll_fd = { .fd = peers[i], .events = POLLIN };
-		__s64 left = end - now();
-
-		if (poll(&poll_fd, 1, left > 0 ? left / MS : 0) != 1)
-			continue;
 		errno = 0;
 		if (recv(peers[i], &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
 			count++;
+	}
+	return count;
+}
+
+/* How many of the peers see the end of their connection in time. */
+static int released(const int *peers)
+{
+	int sleeps, count;
+
+	for (sleeps = 0; sleeps < IN_TIME; sleeps++) {
+		count = count_released(peers);
+		if (count == CONNS)
+			break;
+		sleep_until(after(MS));
 	}
 	return count;
 }
@@ -311,28 +321,36 @@ static void kill_child(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/* It is waited for only afterwards, for it dies no sooner than its context has ended. */
+static int released_by_kill(pid_t pid, const int *peers)
+{
+	int count;
+
+	kill(pid, SIGKILL);
+	count = released(peers);
+	waitpid(pid, NULL, 0);
+	return count;
+}
+
 TEST_F(teardown, C34_SIGKILL_with_thousands_pending_releases_every_socket)
 {
 	self->pid = start_child(&self->child, self->peers, end_by_pause);
 	ASSERT_LT(0, self->pid);
-	kill_child(self->pid);
-	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(CONNS, released_by_kill(self->pid, self->peers));
 }
 
 TEST_F(teardown, C34_SIGKILL_in_the_middle_of_a_wait_releases_every_socket)
 {
 	self->pid = start_child(&self->child, self->peers, end_in_wait);
 	ASSERT_LT(0, self->pid);
-	kill_child(self->pid);
-	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(CONNS, released_by_kill(self->pid, self->peers));
 }
 
 TEST_F(teardown, C34_SIGKILL_in_the_middle_of_a_call_releases_every_socket)
 {
 	self->pid = start_child(&self->child, self->peers, end_in_call);
 	ASSERT_LT(0, self->pid);
-	kill_child(self->pid);
-	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(CONNS, released_by_kill(self->pid, self->peers));
 }
 
 TEST_F(teardown, C34_SIGKILL_of_a_stopped_owner_releases_every_socket)
@@ -341,8 +359,7 @@ TEST_F(teardown, C34_SIGKILL_of_a_stopped_owner_releases_every_socket)
 	ASSERT_LT(0, self->pid);
 	ASSERT_EQ(0, kill(self->pid, SIGSTOP));
 	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, WUNTRACED));
-	kill_child(self->pid);
-	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(CONNS, released_by_kill(self->pid, self->peers));
 }
 
 TEST_F(teardown, C34_last_close_releases_every_socket)
@@ -365,8 +382,7 @@ TEST_F(teardown, C34_SIGKILL_with_the_ring_mapped_and_the_descriptor_closed)
 {
 	self->pid = start_child(&self->child, self->peers, end_with_ring_mapped);
 	ASSERT_LT(0, self->pid);
-	kill_child(self->pid);
-	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(CONNS, released_by_kill(self->pid, self->peers));
 }
 
 TEST_F(teardown, C34_shutdown_releases_every_socket)
@@ -390,8 +406,8 @@ TEST_F(teardown, C34_owners_exit_ends_the_context_though_a_child_holds_the_descr
 {
 	self->pid = start_child(&self->child, self->peers, end_before_a_heir);
 	ASSERT_LT(0, self->pid);
-	EXPECT_EQ(self->pid, waitpid(self->pid, NULL, 0));
 	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(self->pid, waitpid(self->pid, NULL, 0));
 }
 
 TEST_F(teardown, C34_owners_exit_ends_the_context_though_its_descriptor_is_in_flight)
@@ -401,8 +417,8 @@ TEST_F(teardown, C34_owners_exit_ends_the_context_though_its_descriptor_is_in_fl
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->child.ready));
 	self->pid = start_child(&self->child, self->peers, end_in_flight);
 	ASSERT_LT(0, self->pid);
-	EXPECT_EQ(self->pid, waitpid(self->pid, NULL, 0));
 	EXPECT_EQ(CONNS, released(self->peers));
+	EXPECT_EQ(self->pid, waitpid(self->pid, NULL, 0));
 }
 
 /* Sends a descriptor over a UNIX socket. */

@@ -15,36 +15,6 @@
 #include <sys/wait.h>
 
 #define ENTRIES	256
-#define BLOCK	4096
-
-/* Sends until the socket takes no more; false when something else is wrong. */
-static bool fill_up(int fd, __u64 conn)
-{
-	static char block[BLOCK];
-	struct cancelio_completion result;
-
-	do {
-		if (run(fd, with_flags(op_send(conn, block, BLOCK), CANCELIO_OP_NOWAIT), &result))
-			return false;
-	} while (!result.error);
-	return result.error == -EAGAIN;
-}
-
-/* Reads all there is. */
-static void drain(int sock)
-{
-	char block[BLOCK];
-
-	while (recv(sock, block, sizeof(block), MSG_DONTWAIT) >= 0)
-		;
-}
-
-static bool is_readable(int fd)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) == 1;
-}
 
 /* A send that could go on now, if there were somebody to run it. */
 static bool leave_to_callers(int fd, int peer, struct cancelio_op op, __u64 *id)

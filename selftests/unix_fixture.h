@@ -9,7 +9,39 @@
 
 #include "harness.h"
 
+#include <poll.h>
 #include <sys/socket.h>
+
+#define BLOCK	4096
+
+/* Sends until the socket takes no more; false when something else is wrong. */
+static inline bool fill_up(int fd, __u64 conn)
+{
+	static char block[BLOCK];
+	struct cancelio_completion result;
+
+	do {
+		if (run(fd, with_flags(op_send(conn, block, BLOCK), CANCELIO_OP_NOWAIT), &result))
+			return false;
+	} while (!result.error);
+	return result.error == -EAGAIN;
+}
+
+/* Reads all there is. */
+static inline void drain(int sock)
+{
+	char block[BLOCK];
+
+	while (recv(sock, block, sizeof(block), MSG_DONTWAIT) >= 0)
+		;
+}
+
+static inline bool is_readable(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 1;
+}
 
 FIXTURE(local) {
 	int fd;

@@ -4,11 +4,15 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ROOT		"/sys/fs/cgroup"
@@ -213,6 +217,79 @@ TEST_F(cgroup, C52_later_worker_joins_where_its_owner_is_then)
 	EXPECT_EQ(1, workers_in(self->here));
 	close(first);
 	close(second);
+}
+
+/* Where the owner was, where it goes to, and what its last thread is to do there. */
+struct survivor {
+	const char *here;
+	const char *there;
+	__u32 engine;
+};
+
+static bool leader_is_dead(void)
+{
+	char path[64], state = 0;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", getpid());
+	in = fopen(path, "re");
+	if (!in)
+		return false;
+	if (fscanf(in, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(in);
+	return state == 'Z';
+}
+
+/* The group of the first thread, which is dead, is no more when the workers are made. */
+static void *outlive_the_leader(void *argument)
+{
+	struct survivor *survivor = argument;
+	static char bytes[3];
+	int fd, i, ends[2];
+	__u64 conn;
+
+	while (!leader_is_dead())
+		sleep_until(after(MS));
+	if (move_to(survivor->there) || !remove_group(survivor->here))
+		_exit(1);
+	fd = cio_context(survivor->engine, 0);
+	if (fd < 0 || await_workers(survivor->there, 1) != 1)
+		_exit(2);
+	/* More of them on the thread engine, each made by another. */
+	for (i = 0; i < 3; i++)
+		if (tcp_pair(AF_INET, ends) || cio_attach(fd, ends[0], &conn) ||
+		    submit_one(fd, op_recv(conn, &bytes[i], 1)) != 1)
+			_exit(3);
+	if (survivor->engine == CANCELIO_ENGINE_THREAD &&
+	    await_workers(survivor->there, 4) != 4)
+		_exit(4);
+	_exit(workers_in(ROOT) ? 5 : 0);
+}
+
+TEST_F(cgroup, C52_worker_joins_its_owner_though_the_leaders_group_is_gone)
+{
+	struct survivor survivor = {
+		.here = self->here, .there = self->there, .engine = variant->engine,
+	};
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pthread_create(&thread, NULL, outlive_the_leader, &survivor))
+			_exit(6);
+		/* This thread, not the process. */
+		syscall(SYS_exit, 0);
+	}
+	ASSERT_EQ(0, move_to(self->there));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	ASSERT_EQ(0, mkdir(self->here, 0755));
 }
 
 /* Whether memory is counted here. */

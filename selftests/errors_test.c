@@ -13,6 +13,9 @@
 #include <sys/ioctl.h>
 
 #define BOTH	(CANCELIO_READ | CANCELIO_WRITE)
+/* Of the sysctl tcp_fastopen. */
+#define FASTOPEN_CLIENT		0x1
+#define FASTOPEN_NO_COOKIE	0x4
 
 /* Reads and a write; nothing can be read, and not one byte more be written. */
 static bool block_both_sides(int fd, int sock, int peer, __u64 conn)
@@ -99,6 +102,95 @@ TEST_F(tcp, C3_ETIMEDOUT_is_of_TCP_alone_and_both_sides_learn_of_it)
 	EXPECT_ERROR(result, -ETIMEDOUT);
 }
 
+static int bring_loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+	return ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &request);
+}
+
+/* In this network namespace: which sockets may send data before they are connected. */
+static int set_fastopen(int flags)
+{
+	FILE *out = fopen("/proc/sys/net/ipv4/tcp_fastopen", "we");
+	int ret;
+
+	if (!out)
+		return -errno;
+	ret = fprintf(out, "%d\n", flags) < 0 ? -EIO : 0;
+	return fclose(out) ? -errno : ret;
+}
+
+/*
+ * A socket that connects with its first send (TCP_FASTOPEN_CONNECT), and when it
+ * comes to that may not put data into the first packet.
+ */
+static int connect_later(int listener)
+{
+	struct sockaddr_storage address = {};
+	socklen_t len = sizeof(address);
+	int sock, on = 1, ret;
+
+	if (getsockname(listener, (struct sockaddr *)&address, &len))
+		return -errno;
+	sock = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || setsockopt(sock, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)))
+		return -errno;
+	ret = set_fastopen(FASTOPEN_CLIENT | FASTOPEN_NO_COOKIE);
+	if (!ret && connect(sock, (struct sockaddr *)&address, len))
+		ret = -errno;
+	return ret ?: set_fastopen(FASTOPEN_CLIENT) ?: sock;
+}
+
+/* What a plain send(2) says on such a socket; 0 when it takes all. */
+static int plain_send(int listener)
+{
+	int sock = connect_later(listener), ret;
+
+	if (sock < 0)
+		return sock;
+	ret = send(sock, "abc", 3, MSG_DONTWAIT) == 3 ? 0 : -errno;
+	close(sock);
+	return ret;
+}
+
+TEST_F(tcp, C7_EINPROGRESS_of_a_send_that_connects_is_waited_for)
+{
+	struct cancelio_completion result;
+	char buffer[8] = {};
+	int listener, sock, peer;
+	__u64 conn;
+
+	if (unshare(CLONE_NEWNET))
+		SKIP(return, "no network namespace can be made: %s", strerror(errno));
+	ASSERT_EQ(0, bring_loopback_up());
+	listener = tcp_listen(variant->family);
+	ASSERT_LE(0, listener);
+	ASSERT_EQ(-EINPROGRESS, plain_send(listener));
+	close(accept(listener, NULL, NULL));
+	sock = connect_later(listener);
+	ASSERT_LE(0, sock);
+	ASSERT_EQ(0, cio_attach(self->fd, sock, &conn));
+	ASSERT_EQ(0, run(self->fd, op_send(conn, "abc", 3), &result));
+	EXPECT_DONE(result, 3);
+	peer = accept(listener, NULL, NULL);
+	ASSERT_LE(0, peer);
+	EXPECT_EQ(3, recv(peer, buffer, sizeof(buffer), 0));
+	EXPECT_STREQ("abc", buffer);
+	close(sock);
+	close(peer);
+	/* Where it may not wait it is EAGAIN, or is connected at the second look. */
+	sock = connect_later(listener);
+	ASSERT_LE(0, sock);
+	ASSERT_EQ(0, cio_attach(self->fd, sock, &conn));
+	ASSERT_EQ(0, run(self->fd, with_flags(op_send(conn, "abc", 3), CANCELIO_OP_NOWAIT),
+			 &result));
+	if (result.error != -EAGAIN)
+		EXPECT_DONE(result, 3);
+	close(sock);
+	close(listener);
+}
+
 /* A context of the library, and an address that listens. */
 struct caller {
 	struct cancelio *context;
@@ -182,13 +274,6 @@ TEST_F(engine, C61_connect_to_a_broadcast_address_is_EACCES)
 	EXPECT_EQ(-EACCES, call(&caller, socket(AF_INET, SOCK_DGRAM, 0), &conn));
 	EXPECT_EQ(0, cancelio_close(conn));
 	cancelio_free(caller.context);
-}
-
-static int bring_loopback_up(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-	return ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &request);
 }
 
 TEST_F(engine, C61_connect_without_a_route_is_ENETUNREACH_or_EHOSTUNREACH)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A socket's last event that comes while a write is at its first attempt: it is
+ * seen by the attempt, or by the look after it, or it makes the write be tried again.  The
+ * moment is hit by trying many of them (C44).
+ */
+#define _GNU_SOURCE
+#include "unix_fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#define ROUNDS	3000
+/* No round is begun after this. */
+#define TIME	(6 * SECOND)
+/* The range of moments, ns, and the step from one to the next. */
+#define SPAN	60000
+#define STEP	7919
+
+struct closer {
+	int sock;
+	__s64 time;
+	int go;
+	int done;
+};
+
+/* On a processor of its own, where there are two. */
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void spin_until(__s64 time)
+{
+	while (now() < time)
+		;
+}
+
+static void *close_writes(void *argument)
+{
+	struct closer *closer = argument;
+	int round = 0;
+
+	run_on(0);
+	for (;;) {
+		while (__atomic_load_n(&closer->go, __ATOMIC_ACQUIRE) == round)
+			;
+		round = __atomic_load_n(&closer->go, __ATOMIC_ACQUIRE);
+		if (round < 0)
+			return NULL;
+		spin_until(closer->time);
+		shutdown(closer->sock, SHUT_WR);
+		__atomic_store_n(&closer->done, round, __ATOMIC_RELEASE);
+	}
+}
+
+/* A full socket. */
+static bool make_full(int type, int ends[2])
+{
+	int bytes = 1;
+
+	if (unix_pair(type, ends) ||
+	    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)))
+		return false;
+	while (send(ends[0], "x", 1, MSG_DONTWAIT) == 1)
+		;
+	return errno == EAGAIN;
+}
+
+/* Returns how the write ended: an error, or -ETIME when it did not. */
+static int race_once(struct closer *closer, int fd, int type, int round)
+{
+	struct cancelio_completion result;
+	int ends[2], ret;
+	__u64 conn;
+
+	if (!make_full(type, ends) || cio_attach(fd, ends[0], &conn))
+		return -EIO;
+	closer->sock = ends[0];
+	closer->time = after(20000);
+	__atomic_store_n(&closer->go, round, __ATOMIC_RELEASE);
+	spin_until(closer->time + SPAN / 2 - (__s64)round * STEP % SPAN);
+	ret = submit_one(fd, op_send(conn, "y", 1));
+	while (__atomic_load_n(&closer->done, __ATOMIC_ACQUIRE) != round)
+		;
+	if (ret == 1)
+		ret = reap(fd, &result) == 1 ? result.error : -ETIME;
+	cio_detach(fd, conn);
+	close(ends[0]);
+	close(ends[1]);
+	return ret;
+}
+
+TEST_F(local, C44_shutdown_during_an_attempt_is_not_overlooked)
+{
+	struct closer closer = {};
+	__s64 end = after(TIME);
+	pthread_t thread;
+	int round;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, close_writes, &closer));
+	run_on(1);
+	for (round = 1; round <= ROUNDS && now() < end; round++)
+		ASSERT_EQ(-EPIPE, race_once(&closer, self->fd, variant->type, round)) {
+			TH_LOG("round %d", round);
+		}
+	__atomic_store_n(&closer.go, -1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	TH_LOG("%d rounds", round - 1);
+}
+
+TEST_HARNESS_MAIN

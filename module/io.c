@@ -212,8 +212,10 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 	op->done += ret;
 	/* The end after a part, with MSG_WAITALL, leaves what came with the part. */
 	if (ret || !op->done) {
-		op->events = msg.msg_flags & CIO_MSG_FLAGS;
-		if (cio_op_has_msg(op) && cio_msg_recv_end(op->msg, &msg))
+		/* Of all parts: control data that an earlier one lost is lost. */
+		op->events |= msg.msg_flags & CIO_MSG_FLAGS;
+		if (cio_op_has_msg(op) &&
+		    cio_msg_recv_end(op->msg, &msg, op->events))
 			return -EFAULT;
 	}
 	if (end && !ret && op->len > op->done) {

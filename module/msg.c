@@ -139,6 +139,7 @@ static struct cio_msg *msg_alloc(const struct cancelio_msg *header,
 	msg->control = NULL;
 	msg->name_len = header->name_len;
 	msg->control_len = header->control_len;
+	msg->flags = header->flags;
 	msg->nr_segs = header->iov_count;
 	msg->compat = in_compat_syscall();
 	msg->bad = false;
@@ -150,7 +151,7 @@ static struct cio_msg *msg_alloc(const struct cancelio_msg *header,
  * length.  What cannot be read refuses the operation; also after an error
  * cio_msg_free() is the caller's.
  */
-int cio_msg_create(struct cio_op *op, u64 addr, bool is_stream)
+int cio_msg_create(struct cio_op *op, u64 addr)
 {
 	struct cancelio_msg __user *user = u64_to_user_ptr(addr);
 	struct cancelio_msg header;
@@ -169,10 +170,8 @@ int cio_msg_create(struct cio_op *op, u64 addr, bool is_stream)
 	if (total < 0)
 		return total;
 	op->len = total;
-	if (op->opcode == CANCELIO_OP_SENDMSG)
-		return msg_read_send(op->msg, &header);
-	/* An empty read of a stream ends without an attempt. */
-	return is_stream && !total ? msg_write(user, 0, 0, 0) : 0;
+	return op->opcode == CANCELIO_OP_SENDMSG ?
+		msg_read_send(op->msg, &header) : 0;
 }
 
 /* From any context. */
@@ -220,16 +219,29 @@ bool cio_msg_got_control(const struct cio_msg *msg, const struct msghdr *hdr)
 				    (hdr->msg_flags & MSG_CTRUNC));
 }
 
-/* Write the results into the program's header. */
-int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr)
+/* Write the results into the program's header; @flags are of all that was received. */
+int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr,
+		     u32 flags)
 {
 	u32 len = min_t(u32, hdr->msg_namelen, msg->name_len);
 
 	if (copy_to_user(msg->name, hdr->msg_name, len))
 		return -EFAULT;
 	return msg_write(msg->user, hdr->msg_namelen,
-			 msg->control_len - hdr->msg_controllen,
-			 hdr->msg_flags & CIO_MSG_FLAGS);
+			 msg->control_len - hdr->msg_controllen, flags);
+}
+
+/* The results of a read that ends without an attempt. */
+int cio_msg_recv_nothing(const struct cio_msg *msg)
+{
+	return msg_write(msg->user, 0, 0, 0);
+}
+
+/* The operation is refused after all: its header is again as it was read. */
+void cio_msg_recv_undo(const struct cio_msg *msg)
+{
+	/* What cannot be written now was not written before. */
+	msg_write(msg->user, msg->name_len, msg->control_len, msg->flags);
 }
 
 /*

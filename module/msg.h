@@ -16,6 +16,7 @@
  * @control: control data in the kernel's layout, or NULL; SENDMSG
  * @name_len: bytes of @name or @address
  * @control_len: bytes of @control_user or @control
+ * @flags: what the program's header had; RECVMSG
  * @nr_segs: entries of @iov
  * @compat: the submitter is a 32-bit program: so is the layout of control data
  * @bad: one of @iov is no memory of a program
@@ -32,6 +33,7 @@ struct cio_msg {
 	void *control;
 	u32 name_len;
 	u32 control_len;
+	u32 flags;
 	u32 nr_segs;
 	bool compat;
 	bool bad;
@@ -39,7 +41,7 @@ struct cio_msg {
 	struct iovec iov[];
 };
 
-int cio_msg_create(struct cio_op *op, u64 addr, bool is_stream);
+int cio_msg_create(struct cio_op *op, u64 addr);
 void cio_msg_free(struct cio_msg *msg);
 
 int cio_msg_import(const struct cio_op *op, int direction,
@@ -47,7 +49,10 @@ int cio_msg_import(const struct cio_op *op, int direction,
 void cio_msg_recv_begin(const struct cio_op *op, struct msghdr *hdr,
 			struct sockaddr_storage *address);
 bool cio_msg_got_control(const struct cio_msg *msg, const struct msghdr *hdr);
-int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr);
+int cio_msg_recv_end(const struct cio_msg *msg, const struct msghdr *hdr,
+		     u32 flags);
+int cio_msg_recv_nothing(const struct cio_msg *msg);
+void cio_msg_recv_undo(const struct cio_msg *msg);
 void cio_msg_send_begin(const struct cio_op *op, struct msghdr *hdr,
 			struct sockaddr_storage *address, bool control);
 

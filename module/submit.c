@@ -141,7 +141,7 @@ static int submit_prepare(struct cio_conn *conn, struct cio_op *op,
 	int ret;
 
 	if (cio_op_has_msg(op)) {
-		ret = cio_msg_create(op, req->addr, conn->is_stream);
+		ret = cio_msg_create(op, req->addr);
 		if (ret)
 			return ret;
 	}
@@ -160,6 +160,29 @@ static void submit_abort(struct cio_conn *conn, struct cio_op *op)
 		cio_msg_free(op->msg);
 	cio_op_retire(op);
 	cio_op_recycle(&conn->ctx->ops, op);
+}
+
+/* An empty read of a stream ends without an attempt. */
+static bool submit_reads_nothing(const struct cio_conn *conn,
+				 const struct cio_op *op)
+{
+	return op->opcode == CANCELIO_OP_RECVMSG && !op->len && conn->is_stream;
+}
+
+/*
+ * Start such a read: its results are there before its completion is, and are
+ * taken back when it is refused.
+ */
+static int submit_start_nothing(struct cio_conn *conn, struct cio_op *op,
+				struct cio_kick *kick)
+{
+	int ret = cio_msg_recv_nothing(op->msg);
+
+	if (!ret)
+		ret = cio_side_start(conn, op, kick);
+	if (ret < 0)
+		cio_msg_recv_undo(op->msg);
+	return ret;
 }
 
 /*
@@ -184,7 +207,9 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 		ret = -EFAULT;
 	if (!ret) {
 		cio_pause(CIO_AT_SUBMIT_CHECKED);
-		ret = cio_side_start(conn, op, kick);
+		ret = submit_reads_nothing(conn, op) ?
+			submit_start_nothing(conn, op, kick) :
+			cio_side_start(conn, op, kick);
 	}
 	if (ret < 0)
 		submit_abort(conn, op);

@@ -3,9 +3,14 @@
 #define _GNU_SOURCE
 #include "tcp_fixture.h"
 #include "udp_fixture.h"
+#include "watch.h"
 
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -203,6 +208,104 @@ TEST_F(tcp, C19_empty_recvmsg_of_a_stream_ends_at_once)
 	message = message_of(NULL, 0);
 	ASSERT_EQ(0, run(self->fd, op_recvmsg(self->conn, &message), &result));
 	EXPECT_DONE(result, 0);
+}
+
+/* An empty read of a stream is refused; its header is as it was. */
+TEST_F(tcp, C1_refused_empty_recvmsg_writes_nothing)
+{
+	struct cancelio_iovec iov = iovec_of(NULL, 0);
+	struct cancelio_msg message = message_of(&iov, 1), before = message;
+	struct cancelio_op op = op_recvmsg(self->conn, &message);
+	struct cancelio_submit submit = {
+		.size = sizeof(submit), .op_size = sizeof(op), .ops = (unsigned long)&op,
+		.count = 1, .ids = (unsigned long)forbidden_page(),
+	};
+	struct cancelio_completion result;
+
+	ASSERT_NE(0, message.flags);
+	/* Its id cannot be written. */
+	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_SUBMIT, &submit));
+	EXPECT_EQ(0, memcmp(&before, &message, sizeof(message)));
+	ASSERT_EQ(0, run(self->fd, op, &result));
+	EXPECT_DONE(result, 0);
+	EXPECT_EQ(0, message.flags);
+}
+
+struct submitter {
+	int fd;
+	struct cancelio_op op;
+	int ret;
+};
+
+static void *submit_it(void *argument)
+{
+	struct submitter *submitter = argument;
+
+	submitter->ret = submit_one(submitter->fd, submitter->op);
+	return NULL;
+}
+
+/* The same for one whose connection is detached while its buffers are read. */
+TEST_F(tcp, C1_empty_recvmsg_that_a_detach_overtakes_writes_nothing)
+{
+	struct submitter submitter = { .fd = self->fd };
+	struct cancelio_msg message, before;
+	struct uffd_msg fault;
+	pthread_t thread;
+	sigset_t alarm;
+	void *page;
+	int uffd;
+
+	page = held_page(&uffd);
+	if (!page)
+		SKIP(return, "no userfaultfd(2)");
+	/* The page will be of zeros: an empty buffer. */
+	message = message_of(page, 1);
+	before = message;
+	submitter.op = op_recvmsg(self->conn, &message);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	ASSERT_EQ(0, pthread_sigmask(SIG_BLOCK, &alarm, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_it, &submitter));
+	ASSERT_EQ(0, pthread_sigmask(SIG_UNBLOCK, &alarm, NULL));
+	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	/* It waits for the submission, and has closed the connection. */
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(-EINTR, cio_detach(self->fd, self->conn));
+	ASSERT_EQ(0, interrupt_often(false));
+	ASSERT_EQ(0, release_page(uffd, page));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-EBADF, submitter.ret);
+	EXPECT_EQ(0, memcmp(&before, &message, sizeof(message)));
+	close(uffd);
+}
+
+/* Control data without a buffer comes with the first part alone. */
+TEST_F(tcp, C40_flags_of_all_parts_of_a_WAITALL_are_reported)
+{
+	struct cancelio_completion result;
+	char bytes[2];
+	struct cancelio_iovec iov = iovec_of(bytes, 2);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_op ops[2] = { op_recvmsg(self->conn, &message),
+				      op_recv(self->conn, bytes, 2) };
+	int i, on;
+
+	for (i = 0; i < 2; i++) {
+		on = 1;
+		ASSERT_EQ(0, setsockopt(self->sock, IPPROTO_TCP, TCP_INQ, &on, sizeof(on)));
+		ASSERT_EQ(1, submit_one(self->fd, with_msg_flags(ops[i], MSG_WAITALL)));
+		ASSERT_EQ(1, write(self->peer, "a", 1));
+		/* It has taken what there is. */
+		ASSERT_TRUE(await_fdinfo(getpid(), self->fd, "bytes=1"));
+		on = 0;
+		ASSERT_EQ(0, setsockopt(self->sock, IPPROTO_TCP, TCP_INQ, &on, sizeof(on)));
+		ASSERT_EQ(1, write(self->peer, "b", 1));
+		ASSERT_EQ(1, reap(self->fd, &result));
+		EXPECT_DONE(result, 2);
+		EXPECT_EQ(MSG_CTRUNC, result.events);
+		EXPECT_EQ(MSG_CTRUNC, message.flags);
+	}
 }
 
 TEST_F(tcp, C33_recvmsg_sees_end_of_file_and_reset)

@@ -225,7 +225,7 @@ struct cancelio_iovec {
  * writes, belong to the kernel until the operation has ended, as does the header:
  * RECVMSG writes @name_len, @control_len and @flags there, before its completion is
  * visible, when it is DONE or has moved data; else they stay as they were.  With
- * MSG_WAITALL they tell of the last part of the data.
+ * MSG_WAITALL the first two tell of the last part of the data, and @flags of all.
  *
  * Control data has the layout of the submitting program's struct cmsghdr, which
  * differs between 32-bit and 64-bit programs.  With a stream it goes with the first
@@ -302,8 +302,8 @@ enum cancelio_which {
  * @reason: an &enum cancelio_reason
  * @which: an &enum cancelio_which
  * @opcode: the operation's &enum cancelio_opcode
- * @events: the flags of the received message (MSG_TRUNC, MSG_CTRUNC, MSG_EOR), or
- *	for WAIT_READY the ready poll(2) events
+ * @events: the flags of the received message (MSG_TRUNC, MSG_CTRUNC, MSG_EOR), with
+ *	MSG_WAITALL those of all its parts, or for WAIT_READY the ready poll(2) events
  * @ended: when it ended, ns: on the thread engine when that was decided, and the
  *	thread that sleeps for it tells a little later
  * @late: for DEADLINE how long after the deadline it ended, ns; 0 else

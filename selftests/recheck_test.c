@@ -13,8 +13,8 @@
 #define ROUNDS	3000
 /* No round is begun after this. */
 #define TIME	(6 * SECOND)
-/* The range of moments, ns, and the step from one to the next. */
-#define SPAN	60000
+/* The write comes up to this much sooner, ns; and the step from one moment to the next. */
+#define SPAN	30000
 #define STEP	7919
 
 struct closer {
@@ -81,9 +81,9 @@ static int race_once(struct closer *closer, int fd, int type, int round)
 	if (!make_full(type, ends) || cio_attach(fd, ends[0], &conn))
 		return -EIO;
 	closer->sock = ends[0];
-	closer->time = after(20000);
+	closer->time = after(2 * SPAN);
 	__atomic_store_n(&closer->go, round, __ATOMIC_RELEASE);
-	spin_until(closer->time + SPAN / 2 - (__s64)round * STEP % SPAN);
+	spin_until(closer->time - (__s64)round * STEP % SPAN);
 	ret = submit_one(fd, op_send(conn, "y", 1));
 	while (__atomic_load_n(&closer->done, __ATOMIC_ACQUIRE) != round)
 		;

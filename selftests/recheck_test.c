@@ -9,19 +9,22 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 
-#define ROUNDS	3000
+#define ROUNDS	10000
 /* No round is begun after this. */
-#define TIME	(6 * SECOND)
+#define TIME	(8 * SECOND)
 /* The write comes up to this much sooner, ns; and the step from one moment to the next. */
-#define SPAN	30000
+#define SPAN	20000
 #define STEP	7919
 
+/* The two wait for each other asleep, and only for the moment awake. */
 struct closer {
 	int sock;
 	__s64 time;
-	int go;
-	int done;
+	bool over;
+	sem_t go;
+	sem_t done;
 };
 
 /* On a processor of its own, where there are two. */
@@ -43,18 +46,15 @@ static void spin_until(__s64 time)
 static void *close_writes(void *argument)
 {
 	struct closer *closer = argument;
-	int round = 0;
 
 	run_on(0);
 	for (;;) {
-		while (__atomic_load_n(&closer->go, __ATOMIC_ACQUIRE) == round)
-			;
-		round = __atomic_load_n(&closer->go, __ATOMIC_ACQUIRE);
-		if (round < 0)
+		sem_wait(&closer->go);
+		if (closer->over)
 			return NULL;
 		spin_until(closer->time);
 		shutdown(closer->sock, SHUT_WR);
-		__atomic_store_n(&closer->done, round, __ATOMIC_RELEASE);
+		sem_post(&closer->done);
 	}
 }
 
@@ -81,12 +81,11 @@ static int race_once(struct closer *closer, int fd, int type, int round)
 	if (!make_full(type, ends) || cio_attach(fd, ends[0], &conn))
 		return -EIO;
 	closer->sock = ends[0];
-	closer->time = after(2 * SPAN);
-	__atomic_store_n(&closer->go, round, __ATOMIC_RELEASE);
+	closer->time = after(10 * SPAN);
+	sem_post(&closer->go);
 	spin_until(closer->time - (__s64)round * STEP % SPAN);
 	ret = submit_one(fd, op_send(conn, "y", 1));
-	while (__atomic_load_n(&closer->done, __ATOMIC_ACQUIRE) != round)
-		;
+	sem_wait(&closer->done);
 	if (ret == 1)
 		ret = reap(fd, &result) == 1 ? result.error : -ETIME;
 	cio_detach(fd, conn);
@@ -102,13 +101,16 @@ TEST_F(local, C44_shutdown_during_an_attempt_is_not_overlooked)
 	pthread_t thread;
 	int round;
 
+	ASSERT_EQ(0, sem_init(&closer.go, 0, 0));
+	ASSERT_EQ(0, sem_init(&closer.done, 0, 0));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, close_writes, &closer));
 	run_on(1);
 	for (round = 1; round <= ROUNDS && now() < end; round++)
 		ASSERT_EQ(-EPIPE, race_once(&closer, self->fd, variant->type, round)) {
 			TH_LOG("round %d", round);
 		}
-	__atomic_store_n(&closer.go, -1, __ATOMIC_RELEASE);
+	closer.over = true;
+	sem_post(&closer.go);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	TH_LOG("%d rounds", round - 1);
 }

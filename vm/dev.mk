@@ -34,6 +34,11 @@ race:
 	@vm/setup base race
 	@race/check $(R)
 
+## pairs          races by pair of all that can happen to an operation, ROUNDS=1000000; PAIR=a,b picks one
+pairs:
+	@vm/setup base
+	@pairs/check
+
 ## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
@@ -48,4 +53,4 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-rt check-32 conformance lint race model docs kernels
+.PHONY: vm check-rt check-32 conformance lint race pairs model docs kernels

@@ -42,6 +42,7 @@ static const char *const race_points[CIO_POINTS] = {
 	[CIO_AT_SUBMITTED]	= "submitted",
 	[CIO_AT_ABOUT_TO_SLEEP]	= "about-to-sleep",
 	[CIO_AT_AWAKE]		= "awake",
+	[CIO_AT_WAIT_LOOKS]	= "wait-looks",
 	[CIO_AT_EVENT]		= "event",
 	[CIO_AT_IDLE]		= "idle",
 	[CIO_AT_TAKEN]		= "taken",

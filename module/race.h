@@ -13,6 +13,8 @@
  * @CIO_AT_ABOUT_TO_SLEEP: after the last look, before schedule(), in a state
  *	that is not running
  * @CIO_AT_AWAKE: after the sleep, or without one
+ * @CIO_AT_WAIT_LOOKS: waiter: between two looks, whether the context is at its end
+ *	and what is there to be reaped, in a state that is not running
  * @CIO_AT_EVENT: something happened on the socket; its wait queue's lock
  * @CIO_AT_IDLE: worker: found no work, before schedule()
  * @CIO_AT_TAKEN: runner: has a ready side, not its lock
@@ -40,6 +42,7 @@ enum cio_race_point {
 	CIO_AT_SUBMITTED,
 	CIO_AT_ABOUT_TO_SLEEP,
 	CIO_AT_AWAKE,
+	CIO_AT_WAIT_LOOKS,
 	CIO_AT_EVENT,
 	CIO_AT_IDLE,
 	CIO_AT_TAKEN,

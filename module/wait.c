@@ -215,9 +215,14 @@ static int wait_wake(struct wait_queue_entry *entry, unsigned int mode,
 /* 0: enough completions are there; an error: go without; 1: wait on. */
 static int wait_verdict(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
+	bool drained = cio_ctx_drained(ctx);
+
+	cio_pause(CIO_AT_WAIT_LOOKS);
+	/* Where the last conn is gone its completions are seen: pairs with its count. */
+	smp_rmb();
 	if (cio_ring_count(&ctx->ring) >= min)
 		return 0;
-	if (cio_ctx_drained(ctx))
+	if (drained)
 		return -ESHUTDOWN;
 	if (signal_pending(current))
 		return -EINTR;

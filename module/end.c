@@ -2,6 +2,7 @@
 #include "end.h"
 
 #include "cookie.h"
+#include "memory.h"
 #include "msg.h"
 #include "race.h"
 #include "trace.h"
@@ -90,6 +91,16 @@ static void end_recycle(struct cio_conn *conn, struct cio_side *side,
 		cio_op_recycle(&conn->ctx->ops, op);
 }
 
+/* After the first one the next is tried, and its first retry comes at once. */
+static void end_leave_queue(struct cio_side *side, struct cio_op *op)
+{
+	if (list_is_first(&op->queue, &side->queue)) {
+		side->delay = 0;
+		side->retry = KTIME_MAX;
+	}
+	list_del(&op->queue);
+}
+
 /*
  * Publish the completion of an operation that the caller has won (ENDING, in
  * the side's queue), and give its memory away.  Posting under the conn's lock
@@ -107,9 +118,12 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 	lockdep_assert_held(&conn->lock);
 	trace_cio_complete(&completion);
 	cio_pause(CIO_AT_COMPLETING);
-	list_del(&op->queue);
-	/* The next one's first retry comes at once. */
-	side->delay = 0;
+	/* First: who finds its id or its cookie gone finds the completion there. */
+	if (!(op->flags & CANCELIO_OP_HOLD)) {
+		cio_ring_post(&conn->ctx->ring, &completion);
+		kick->posted = true;
+	}
+	end_leave_queue(side, op);
 	if (waited)
 		end_unhook(conn, op);
 	if (cio_op_has_msg(op))
@@ -123,10 +137,7 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 		op->result = completion;
 		cio_op_set_state(op, CIO_HELD);
 	} else {
-		/* First: who finds the id gone finds the completion there. */
-		cio_ring_post(&conn->ctx->ring, &completion);
 		end_recycle(conn, side, op);
-		kick->posted = true;
 	}
 	if (call) {
 		/*
@@ -158,7 +169,7 @@ int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
 	for (note = side->cancels; note; note = note->next)
 		if (++notes == MAX_NOTES)
 			return -ENOMEM;
-	note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
+	note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_ACCOUNT | CIO_QUIET);
 	if (!note)
 		return -ENOMEM;
 	note->req = req;

@@ -663,7 +663,10 @@ int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
 	return ret ?: sum;
 }
 
-/* The id of an operation that somebody is just ending, or 0. */
+/*
+ * The id of an operation that somebody is just ending, or 0.  After a cancel of the
+ * side those that matter stand before the first that waits, which came later.
+ */
 u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
 {
 	struct cio_op *op;
@@ -675,6 +678,8 @@ u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
 			id = cio_op_id(op);
 			break;
 		}
+		if (cio_op_waits(op))
+			break;
 	}
 	spin_unlock_irq(&conn->lock);
 	return id;

@@ -96,32 +96,29 @@ static u32 ring_used(const struct cio_ring *ring, u32 head, u32 tail)
 	return used <= ring->mask + 1 ? used : ring->mask + 1;
 }
 
-/* Promise up to @want entries; returns how many there are. */
-u32 cio_ring_reserve(struct cio_ring *ring, u32 want)
+/* Promise an entry, when one is free. */
+bool cio_ring_reserve(struct cio_ring *ring)
 {
 	unsigned long flags;
+	bool free;
 	u32 used;
 
 	spin_lock_irqsave(&ring->lock, flags);
 	used = ring_used(ring, READ_ONCE(ring->hdr->head), ring->tail);
 	/* A head moved backwards can make the sum exceed the ring: none then. */
-	if (used + ring->reserved > ring->mask + 1)
-		want = 0;
-	else
-		want = min(want, ring->mask + 1 - used - ring->reserved);
-	ring->reserved += want;
+	free = used + ring->reserved <= ring->mask;
+	ring->reserved += free;
 	spin_unlock_irqrestore(&ring->lock, flags);
-	return want;
+	return free;
 }
 
-void cio_ring_unreserve(struct cio_ring *ring, u32 nr)
+/* Of an operation that was not accepted after all. */
+void cio_ring_unreserve(struct cio_ring *ring)
 {
 	unsigned long flags;
 
-	if (!nr)
-		return;
 	spin_lock_irqsave(&ring->lock, flags);
-	ring->reserved -= nr;
+	ring->reserved--;
 	spin_unlock_irqrestore(&ring->lock, flags);
 }
 

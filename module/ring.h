@@ -46,8 +46,8 @@ int cio_ring_init(struct cio_ring *ring, u32 entries);
 void cio_ring_free(struct cio_ring *ring);
 int cio_ring_map(struct cio_ring *ring, struct vm_area_struct *vma);
 
-u32 cio_ring_reserve(struct cio_ring *ring, u32 want);
-void cio_ring_unreserve(struct cio_ring *ring, u32 nr);
+bool cio_ring_reserve(struct cio_ring *ring);
+void cio_ring_unreserve(struct cio_ring *ring);
 void cio_ring_post(struct cio_ring *ring,
 		   const struct cancelio_completion *completion);
 

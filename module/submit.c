@@ -185,6 +185,32 @@ static int submit_start_nothing(struct cio_conn *conn, struct cio_op *op,
 	return ret;
 }
 
+static int submit_start_any(struct cio_conn *conn, struct cio_op *op,
+			    struct cio_kick *kick)
+{
+	return submit_reads_nothing(conn, op) ?
+		submit_start_nothing(conn, op, kick) :
+		cio_side_start(conn, op, kick);
+}
+
+/*
+ * The same with an entry of the ring, promised only now: what came before may have
+ * been held up by the program's memory, and others need the entry (C8).
+ */
+static int submit_start_posted(struct cio_conn *conn, struct cio_op *op,
+			       struct cio_kick *kick)
+{
+	struct cio_ring *ring = &conn->ctx->ring;
+	int ret;
+
+	if (!cio_ring_reserve(ring))
+		return -EAGAIN;
+	ret = submit_start_any(conn, op, kick);
+	if (ret < 0)
+		cio_ring_unreserve(ring);
+	return ret;
+}
+
 /*
  * Accept and start one operation that was checked, or refuse it with an error
  * and nothing done.  Its id is written before anything can happen to it.
@@ -207,9 +233,9 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 		ret = -EFAULT;
 	if (!ret) {
 		cio_pause(CIO_AT_SUBMIT_CHECKED);
-		ret = submit_reads_nothing(conn, op) ?
-			submit_start_nothing(conn, op, kick) :
-			cio_side_start(conn, op, kick);
+		ret = op->flags & CANCELIO_OP_HOLD ?
+			submit_start_any(conn, op, kick) :
+			submit_start_posted(conn, op, kick);
 	}
 	if (ret < 0)
 		submit_abort(conn, op);
@@ -219,12 +245,10 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 /**
  * struct submit_batch - what one SUBMIT carries from operation to operation
  * @conn: the conn of the last one, with a reference, or NULL
- * @reserved: entries of the ring that were reserved and not used yet
  * @kick: whom to wake at the end
  */
 struct submit_batch {
 	struct cio_conn *conn;
-	u32 reserved;
 	struct cio_kick kick;
 };
 
@@ -246,20 +270,16 @@ static int batch_one(struct cio_ctx *ctx, struct submit_batch *batch,
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	/* The program's memory may hold us up: not those who wait for the last one. */
+	cio_kick_flush(ctx, &batch->kick);
 	ret = copy_struct_from_user(&req, sizeof(req), op, op_size);
 	if (ret)
 		return ret;
 	ret = submit_check(ctx, &req) ?: batch_conn(ctx, batch, req.conn);
 	if (ret)
 		return ret;
-	if (!(req.flags & CANCELIO_OP_HOLD) && !batch->reserved)
-		return -EAGAIN;
 	ret = submit_start(batch->conn, &req, id, NULL, NULL, &batch->kick);
-	if (ret < 0)
-		return ret;
-	if (!(req.flags & CANCELIO_OP_HOLD))
-		batch->reserved--;
-	return 0;
+	return ret < 0 ? ret : 0;
 }
 
 /* Returns how many operations were taken, or why not even the first was. */
@@ -279,13 +299,11 @@ int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
 		return -EINVAL;
 	if (put_user(0, &out->error))
 		return -EFAULT;
-	batch.reserved = cio_ring_reserve(&ctx->ring, submit->count);
 	for (i = 0; i < submit->count && !ret; i++) {
 		ret = batch_one(ctx, &batch, ops + (size_t)i * submit->op_size,
 				submit->op_size, submit->ids ? ids + i : NULL);
 		cond_resched();
 	}
-	cio_ring_unreserve(&ctx->ring, batch.reserved);
 	if (batch.conn)
 		cio_conn_put(batch.conn);
 	cio_kick_flush(ctx, &batch.kick);

@@ -27,8 +27,11 @@ int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
 		 * An attempt may be held up by a page fault.  So a worker that
 		 * starts one leaves an idle one behind, while it may.
 		 */
-		if (who == CIO_POOL_WORKER && alone)
+		if (who == CIO_POOL_WORKER && alone) {
+			/* That may take long: not for those who wait. */
+			cio_kick_flush(ctx, kick);
 			cio_worker_spawn(ctx);
+		}
 		cio_side_run(container_of(ready, struct cio_side, ready), who,
 			     &budget, kick);
 	}

@@ -3,10 +3,12 @@
 #include "variants.h"
 
 #include <cancelio.h>
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -645,6 +647,58 @@ TEST_F(library, C50_forked_child_is_refused_and_does_not_disturb)
 	EXPECT_EQ(0, in_child(use_in_child, &inherited));
 	ASSERT_EQ(1, write(self->peer, "x", 1));
 	EXPECT_EQ(1, cancelio_op_wait(&reading, after(LONG_ENOUGH), NULL));
+}
+
+/* A read at its attempt: its page is held back until somebody lets it go. */
+struct held {
+	struct cancelio_conn *conn;
+	int uffd;
+	char *page;
+	int got;
+	atomic_bool released;
+};
+
+static void *read_held(void *argument)
+{
+	struct held *held = argument;
+
+	held->got = cancelio_read(held->conn, held->page, 1, NULL);
+	return NULL;
+}
+
+static void *release_later(void *argument)
+{
+	struct held *held = argument;
+
+	sleep_until(after(A_WHILE));
+	held->released = true;
+	release_page(held->uffd, held->page);
+	return NULL;
+}
+
+/* When close returns, nobody is in the buffer, whatever signals came. */
+TEST_F(library, C6_close_waits_for_what_runs_through_signals)
+{
+	struct held held = { .conn = self->conn };
+	pthread_t reader, releaser;
+	struct uffd_msg fault;
+
+	held.page = held_page(&held.uffd);
+	if (!held.page)
+		SKIP(return, "no userfaultfd(2)");
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	ASSERT_EQ(0, pthread_create(&reader, NULL, read_held, &held));
+	ASSERT_EQ(sizeof(fault), read(held.uffd, &fault, sizeof(fault)));
+	ASSERT_EQ(0, interrupt_often(true));
+	ASSERT_EQ(0, pthread_create(&releaser, NULL, release_later, &held));
+	EXPECT_EQ(0, cancelio_close(self->conn));
+	EXPECT_TRUE(held.released);
+	ASSERT_EQ(0, interrupt_often(false));
+	ASSERT_EQ(0, pthread_join(releaser, NULL));
+	ASSERT_EQ(0, pthread_join(reader, NULL));
+	EXPECT_EQ(1, held.got);
+	self->conn = NULL;
+	close(held.uffd);
 }
 
 /* A thread that sends a pattern through an echo on a connection of its own. */

@@ -149,6 +149,9 @@ int cancelio_attach(struct cancelio *context, int fd,
  *
  * What was written is still sent, as with close(2), and SO_LINGER counts.
  *
+ * It waits until what runs at this moment has ended, and the thread's signals wait as
+ * long: an operation that a page of the program's memory holds up holds up the close.
+ *
  * Example::
  *
  *	cancelio_close(conn);

@@ -9,6 +9,8 @@
  * perhaps given to another file meanwhile (as in golang/go#59545).
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -64,19 +66,21 @@ int cancelio_attach(struct cancelio *context, int fd,
 	return 0;
 }
 
-/* Ends what is pending; a signal must not leave that half done. */
+/*
+ * Ends what is pending, and waits until it has ended.  A detach that a signal interrupts
+ * cannot be waited for again: signals wait meanwhile.
+ */
 static int conn_detach(struct cancelio_conn *conn)
 {
-	int error = cancelio_detach(conn->context, conn->id);
+	sigset_t all, before;
+	int error;
 
-	while (error == -EINTR) {
-		error = cancelio_detach(conn->context, conn->id);
-		/* The interrupted call did it. */
-		if (error == -EBADF)
-			error = 0;
-	}
-	/* The context's end has detached everything. */
-	return error == -ESHUTDOWN ? 0 : error;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = cancelio_detach(conn->context, conn->id);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* Detached all the same; or the context's end has detached everything. */
+	return error == -EINTR || error == -ESHUTDOWN ? 0 : error;
 }
 
 int cancelio_close(struct cancelio_conn *conn)

@@ -243,7 +243,7 @@ static bool conn_leaves_close(const struct cio_conn *conn)
 {
 	const struct sock *sk = conn->sock->sk;
 
-	return cio_ctx_dead(conn->ctx) && sock_flag(sk, SOCK_LINGER) &&
+	return cio_ctx_dead(conn->ctx) && sk && sock_flag(sk, SOCK_LINGER) &&
 	       READ_ONCE(sk->sk_lingertime);
 }
 

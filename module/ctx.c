@@ -216,7 +216,8 @@ static void ctx_drained(struct cio_ctx *ctx)
 void cio_ctx_end(struct cio_ctx *ctx)
 {
 	mutex_lock(&ctx->lock);
-	WRITE_ONCE(ctx->state, CIO_CTX_DEAD);
+	/* As SETUP does: who sees it sees what SETUP made. */
+	smp_store_release(&ctx->state, CIO_CTX_DEAD);
 	mutex_unlock(&ctx->lock);
 	/* For poll(2); a WAIT goes on until everything has ended. */
 	wake_up_poll(&ctx->completion_wait, EPOLLHUP);

@@ -60,7 +60,8 @@ static int ops_grow(struct cio_ops *ops)
 		free_page((unsigned long)chunk);
 		return ret;
 	}
-	WRITE_ONCE(ops->nr_chunks, ops->nr_chunks + 1);
+	/* Pairs with cio_ops_slots(): the chunk before the number. */
+	smp_store_release(&ops->nr_chunks, ops->nr_chunks + 1);
 	for (i = OPS_PER_CHUNK; i--; )
 		llist_add(&chunk[i].free, &ops->free);
 	return 0;
@@ -108,10 +109,10 @@ void cio_op_recycle(struct cio_ops *ops, struct cio_op *op)
 		llist_add(&op->free, &ops->free);
 }
 
-/* Every slot is below this; more come, and none goes. */
+/* Every slot is below this, and there; more come, and none goes. */
 u32 cio_ops_slots(const struct cio_ops *ops)
 {
-	return READ_ONCE(ops->nr_chunks) * OPS_PER_CHUNK;
+	return smp_load_acquire(&ops->nr_chunks) * OPS_PER_CHUNK;
 }
 
 /*

@@ -613,7 +613,8 @@ struct cancelio_call {
  * copies) above @max.  -ESHUTDOWN: the context was shut down, everything
  * has ended, and fewer than @min are left; with @min 0 what is left is still
  * copied.
- * -EFAULT: @completions cannot be written; those not copied stay in the ring.
+ * -EFAULT: @completions cannot be written; those not copied stay in the ring.  What
+ * lies behind those that it copied is undefined, as far as @max.
  */
 struct cancelio_wait {
 	__u32 size;

@@ -15,7 +15,8 @@ struct number_name {
 static const struct number_name errors[] = {
 	{ "EAGAIN", -EAGAIN }, { "EBADF", -EBADF }, { "ECANCELED", -ECANCELED },
 	{ "ECONNRESET", -ECONNRESET }, { "EINTR", -EINTR }, { "EINVAL", -EINVAL },
-	{ "ENOENT", -ENOENT }, { "EPIPE", -EPIPE }, { "ETIME", -ETIME }, { NULL, 0 },
+	{ "ENOENT", -ENOENT }, { "EPIPE", -EPIPE }, { "ESHUTDOWN", -ESHUTDOWN },
+	{ "ETIME", -ETIME }, { NULL, 0 },
 };
 
 static const struct number_name reasons[] = {
@@ -201,6 +202,11 @@ static void verb_detach(char **words)
 	check_given(words, ret, !ret);
 }
 
+static void verb_shutdown(char **words)
+{
+	check_given(words, cio_shutdown(context), true);
+}
+
 static void verb_peer_send(char **words)
 {
 	peer_send(long_of(next(words)));
@@ -318,6 +324,7 @@ static const struct {
 	{ "peer-send", verb_peer_send },
 	{ "recv", verb_recv },
 	{ "release", verb_release },
+	{ "shutdown", verb_shutdown },
 	{ "sleep", verb_sleep },
 	{ "spin", verb_spin },
 	{ "wait", verb_wait },

@@ -16,6 +16,30 @@ check-32:
 	@vm/setup base m32
 	@vm/check --32 $(T)
 
+## check-debug    the tests and races on a kernel with KASAN, lockdep and more; T=name picks one
+check-debug:
+	@vm/setup base kernel race
+	@detectors/check debug
+	@$(if $(T),,KERNEL=debug race/check --module "$$(vm/module debug --debug)")
+	@KERNEL=debug vm/check $(T)
+
+## check-race     the same on a kernel with KCSAN
+check-race:
+	@vm/setup base kernel race
+	@detectors/check kcsan
+	@$(if $(T),,KERNEL=kcsan race/check --module "$$(vm/module kcsan --debug)")
+	@KERNEL=kcsan vm/check $(T)
+
+## faults         every allocation and copy of the calls made to fail, one by one
+faults:
+	@vm/setup base kernel race
+	@faults/check $(S)
+
+## coverage       how much of the module runs in the tests and with faults
+coverage:
+	@vm/setup base kernel coverage
+	@coverage/check
+
 ## conformance    all of these, and the page of what was promised and what held
 conformance:
 	@vm/setup base m32 docs
@@ -53,4 +77,5 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-rt check-32 conformance lint race pairs model docs kernels
+.PHONY: vm check-rt check-32 check-debug check-race faults coverage conformance lint race \
+	pairs model docs kernels

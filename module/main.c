@@ -312,6 +312,9 @@ static int main_open(struct inode *inode, struct file *file)
 {
 	struct cio_ctx *ctx = cio_ctx_create();
 
+	/* Any signal keeps it from the memory map's locks: once more after that. */
+	if (ctx == ERR_PTR(-EINTR))
+		return -ERESTARTNOINTR;
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 	file->private_data = ctx;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 
 #define BLOCK	(100U << 10)
 #define ROUNDS	12
@@ -197,6 +198,34 @@ TEST_F(tcp, C7_stop_and_continue_lose_nothing)
 	waitpid(echo, NULL, 0);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+static void take_signal(int signal)
+{
+	(void)signal;
+}
+
+/* In a process of its own each time, for only the first open takes the memory map's locks. */
+static int open_under_alarm(void *delay)
+{
+	struct sigaction action = { .sa_handler = take_signal };
+	struct itimerval alarm = { .it_value.tv_usec = *(int *)delay };
+	int fd;
+
+	if (sigaction(SIGALRM, &action, NULL) || setitimer(ITIMER_REAL, &alarm, NULL))
+		return 1;
+	fd = cio_open();
+	return fd < 0 ? -fd : 0;
+}
+
+TEST(C61_open_begins_again_after_a_signal)
+{
+	int delay, failed = 0;
+
+	/* From before the open to after it, in steps smaller than what it takes. */
+	for (delay = 1; delay < 800; delay += 4)
+		failed += in_child(open_under_alarm, &delay) != 0;
+	EXPECT_EQ(0, failed);
 }
 
 TEST_HARNESS_MAIN

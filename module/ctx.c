@@ -103,6 +103,7 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
 				 CIO_OWNER_WORKERS_MAX);
 	ctx->timers.slack = setup->slack;
 	atomic_set(&ctx->ops.limit, entries + CANCELIO_MAX_HELD);
+	cio_cover_init(&ctx->cover);
 	ctx->time_offset =
 		timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
 	*worker = cio_worker_create(ctx);

@@ -3,6 +3,7 @@
 #ifndef CIO_CTX_H
 #define CIO_CTX_H
 
+#include "cover.h"
 #include "deadline.h"
 #include "notify.h"
 #include "op.h"
@@ -42,6 +43,7 @@ enum cio_ctx_state {
  * @max_workers: constant from SETUP on
  * @max_threads: the most workers of the owner; constant from SETUP on
  * @time_offset: the owner's clock less the host's, ns; constant from SETUP on
+ * @cover: of who called SETUP; constant from then on
  * @state: written under @lock; an enum cio_ctx_state, never going back
  * @lock: taken for SETUP, ATTACH, SHUTDOWN and mmap
  * @conns: the attached conns, by slot
@@ -69,6 +71,7 @@ struct cio_ctx {
 	unsigned int max_workers;
 	unsigned int max_threads;
 	s64 time_offset;
+	struct cio_cover cover;
 	int state;
 	struct mutex lock;	/* state, conns */
 	struct xarray conns;

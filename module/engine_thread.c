@@ -107,9 +107,14 @@ static void thread_wait(struct cio_ctx *ctx, struct cio_side *side,
 			struct thread *thread)
 {
 	struct cio_kick kick = {};
+	int ret;
 
 	do {
-		if (thread_sleep(ctx, thread) != -EAGAIN)
+		/* It may sleep for longer than the program is there. */
+		cio_cover_stop();
+		ret = thread_sleep(ctx, thread);
+		cio_cover_start(&ctx->cover);
+		if (ret != -EAGAIN)
 			continue;
 		cio_conn_free_orphans(ctx);
 		thread_fetch_another(ctx, thread);

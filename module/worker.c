@@ -136,8 +136,10 @@ static int worker_main(void *data)
 	worker_enlist(&ctx->pool, &worker);
 	trace_cio_worker_start(ctx);
 	do {
+		cio_cover_start(&ctx->cover);
 		cio_conn_free_orphans(ctx);
 		ctx->engine->turn(ctx);
+		cio_cover_stop();
 		cond_resched();
 		patience = worker_patience(&ctx->pool);
 		set_current_state(TASK_IDLE);

@@ -63,6 +63,21 @@ pairs:
 	@vm/setup base
 	@pairs/check
 
+## fuzz           random programs against a model for TIME seconds (600), SEED=number; KDIR's KCOV guides
+fuzz:
+	@vm/setup base race
+	@fuzz/check $(or $(TIME),600) $(SEED)
+
+## fuzz-replay    the corpus of programs, each a few times
+fuzz-replay:
+	@vm/setup base
+	@fuzz/check --replay
+
+## fuzz-faults    the module with faults, each of which the fuzzer has to find
+fuzz-faults:
+	@vm/setup base race
+	@fuzz/check --faults $(F)
+
 ## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
@@ -78,4 +93,4 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	pairs model docs kernels
+	pairs fuzz fuzz-replay fuzz-faults model docs kernels

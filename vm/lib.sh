@@ -97,3 +97,36 @@ lock() {
 	exec 9>"$BUILD/locks/$1"
 	flock 9
 }
+
+# The kernel that $KDIR or $KERNEL (6.12) names: kernel for vm/module, target for vm/run.
+# shellcheck disable=SC2034
+settle_kernel() {
+	if [ -n "${KDIR:-}" ]; then
+		kernel=$(realpath -m "$KDIR")/
+		target=(--kdir "$kernel")
+	else
+		kernel=${KERNEL:-6.12}
+		target=(--kernel "$kernel")
+	fi
+}
+
+# build_ahead DIR COMMAND NAME...: run "COMMAND NAME" for one name after the other, in
+# the background, while machines run.  What it says goes to DIR/build.log.
+build_ahead() {
+	local dir=$1 command=$2 name
+	shift 2
+	rm -f "$dir"/*.built
+	for name; do
+		"$command" "$name" && echo ok >"$dir/$name.built" || echo failed >"$dir/$name.built"
+	done 2>"$dir/build.log" &
+	builder=$!
+	trap 'kill "$builder" 2>/dev/null || true' EXIT
+}
+
+# await_build DIR NAME: until it is built; fails where that failed.
+await_build() {
+	until [ -s "$1/$2.built" ]; do
+		sleep 0.2
+	done
+	grep -q ok "$1/$2.built"
+}

@@ -8,6 +8,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #define COOKIE	9
 
@@ -223,6 +224,74 @@ TEST_F(held, C21_operation_behind_a_stuck_one_meets_its_deadline_and_cancel)
 			 &result));
 	EXPECT_ERROR(result, -EAGAIN);
 	EXPECT_TRUE(ends_well(&self->read, CANCELIO_DONE));
+}
+
+/* A read of two bytes with MSG_WAITALL, held at its attempt with the first one. */
+static bool hold_half(struct held *half, int family, int *peer, __u64 *conn)
+{
+	struct cancelio_op op;
+	struct uffd_msg fault;
+	int ends[2];
+
+	half->page = held_page(&half->uffd);
+	if (!half->page || tcp_pair(family, ends) || cio_attach(half->fd, ends[0], conn))
+		return false;
+	close(ends[0]);
+	*peer = ends[1];
+	op = with_flags(op_recv(*conn, half->page, 2), CANCELIO_OP_WORKER);
+	op = with_msg_flags(op, MSG_WAITALL);
+	return cio_submit(half->fd, &op, 1, &half->id, NULL) == 1 && write(*peer, "x", 1) == 1 &&
+		read(half->uffd, &fault, sizeof(fault)) == sizeof(fault);
+}
+
+TEST_F(held, C19_close_comes_before_a_deadline_that_has_passed_as_well)
+{
+	struct held half = { .fd = self->fd };
+	struct cancelio_completion result;
+	__u64 conn;
+	int peer;
+
+	ASSERT_TRUE(hold_half(&half, variant->family, &peer, &conn));
+	ASSERT_EQ(0, cio_deadline(self->fd, conn, CANCELIO_READ, now(), 0));
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(-EINTR, cio_detach(self->fd, conn));
+	ASSERT_EQ(0, interrupt_often(false));
+	ASSERT_EQ(0, release_page(half.uffd, half.page));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_EQ(half.id, result.id);
+	EXPECT_ENDED(result, CANCELIO_CLOSED, -EBADF, 1);
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_DONE));
+	close(half.uffd);
+	close(peer);
+}
+
+TEST_F(held, C30_of_several_cancels_of_one_operation_one_has_ended_it)
+{
+	struct held half = { .fd = self->fd };
+	struct canceler cancelers[2];
+	struct cancelio_completion result;
+	pthread_t threads[2];
+	int peer, i, ended = 0;
+	__u64 conn;
+
+	ASSERT_TRUE(hold_half(&half, variant->family, &peer, &conn));
+	for (i = 0; i < 2; i++) {
+		cancelers[i] = (struct canceler){ .fd = self->fd, .id = half.id };
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, cancel_it, &cancelers[i]));
+	}
+	sleep_until(after(A_WHILE));
+	ASSERT_EQ(0, release_page(half.uffd, half.page));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+		EXPECT_TRUE(cancelers[i].ret == 1 || cancelers[i].ret == -ENOENT);
+		ended += cancelers[i].ret == 1;
+	}
+	EXPECT_EQ(1, ended);
+	ASSERT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_ENDED(result, CANCELIO_CANCELED, -ECANCELED, 1);
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_DONE));
+	close(half.uffd);
+	close(peer);
 }
 
 TEST_HARNESS_MAIN

@@ -52,6 +52,21 @@ TEST_F(tcp, C30_cancel_by_cookie_ends_all_that_match)
 	EXPECT_EQ(4, cio_cancel(self->fd, CANCELIO_CANCEL_COOKIE, 1, 0));
 }
 
+/* So many cookies share chains of the kernel's table. */
+TEST_F(tcp, C30_cancel_by_cookie_ends_no_other_however_many_there_are)
+{
+	struct cancelio_op ops[200];
+	char bytes[200];
+	int i;
+
+	for (i = 0; i < 200; i++)
+		ops[i] = with_cookie(op_recv(self->conn, bytes + i, 1), i);
+	ASSERT_EQ(200, cio_submit(self->fd, ops, 200, NULL, NULL));
+	for (i = 200; i < 400; i++)
+		EXPECT_EQ(-ENOENT, cio_cancel(self->fd, CANCELIO_CANCEL_COOKIE, i, 0));
+	EXPECT_EQ(200, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+}
+
 TEST_F(tcp, C30_cancel_by_connection_ends_the_sides_that_are_named)
 {
 	char *much = pattern_new(MUCH);

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 
 #define ENTRIES	256
+/* More than a thread runs in a turn, and not more than two. */
+#define CROWD	200
 
 /* A send that could go on now, if there were somebody to run it. */
 static bool leave_to_callers(int fd, int peer, struct cancelio_op op, __u64 *id)
@@ -63,6 +65,41 @@ TEST_F(local, C45_edge_triggered_epoll_hears_that_a_caller_is_needed)
 	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, LONG_ENOUGH / MS));
 	EXPECT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
 	EXPECT_DONE(result, 3);
+	close(epoll);
+}
+
+/* Results that are held call nobody: what a turn leaves is told for its own sake. */
+TEST_F(local, C45_edge_triggered_epoll_hears_of_what_a_turn_has_left)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), ends[2], peers[CROWD], i;
+	struct cancelio_completion result;
+	__u64 conn, ids[CROWD];
+
+	for (i = 0; i < CROWD; i++) {
+		struct cancelio_op op;
+
+		ASSERT_EQ(0, unix_pair(variant->type, ends));
+		ASSERT_EQ(0, cio_attach(self->fd, ends[0], &conn));
+		ASSERT_TRUE(fill_up(self->fd, conn));
+		op = with_flags(op_send(conn, "abc", 3), CANCELIO_OP_HOLD);
+		ASSERT_EQ(1, cio_submit(self->fd, &op, 1, &ids[i], NULL));
+		close(ends[0]);
+		peers[i] = ends[1];
+	}
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	for (i = 0; i < CROWD; i++)
+		drain(peers[i]);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, LONG_ENOUGH / MS));
+		EXPECT_EQ(0, cio_wait(self->fd, 0, NULL, 0, 0));
+	}
+	for (i = 0; i < CROWD; i++) {
+		ASSERT_EQ(0, cio_wait_op(self->fd, ids[i], 0, &result));
+		EXPECT_DONE(result, 3);
+		close(peers[i]);
+	}
 	close(epoll);
 }
 

@@ -350,6 +350,49 @@ TEST_F(local, C45_interrupted_callers_lose_nothing)
 	EXPECT_EQ(50, sends);
 }
 
+static void *wait_on_this_processor(void *argument)
+{
+	struct waiter *waiter = argument;
+	struct sched_param ordinary = {};
+
+	if (pthread_setschedparam(pthread_self(), SCHED_OTHER, &ordinary))
+		return NULL;
+	return wait_for_id(waiter);
+}
+
+/*
+ * Both threads have one processor, and this one goes first: so the other one is given
+ * its turn when it has been interrupted already, and has not noticed.
+ */
+TEST_F(local, C45_turn_of_a_caller_that_was_interrupted_goes_to_the_next)
+{
+	struct cancelio_op held = with_flags(op_send(self->conn, "held", 4), CANCELIO_OP_HOLD);
+	struct sched_param first = { .sched_priority = 1 };
+	struct cancelio_completion result;
+	struct waiter waiter = { .fd = self->fd };
+	pthread_t thread;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	ASSERT_EQ(0, pthread_setschedparam(pthread_self(), SCHED_FIFO, &first));
+	ASSERT_EQ(0, interrupt_often(true));
+	ASSERT_EQ(0, interrupt_often(false));
+	ASSERT_TRUE(fill_up(self->fd, self->conn));
+	ASSERT_EQ(1, cio_submit(self->fd, &held, 1, &waiter.id, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_on_this_processor, &waiter));
+	sleep_until(after(A_WHILE));
+	ASSERT_EQ(0, pthread_kill(thread, SIGALRM));
+	drain(self->peer);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-EINTR, waiter.ret);
+	EXPECT_EQ(POLLIN, wait_events(self->fd, POLLIN));
+	EXPECT_EQ(0, cio_wait(self->fd, 0, NULL, 0, 0));
+	ASSERT_EQ(0, cio_wait_op(self->fd, waiter.id, 0, &result));
+	EXPECT_DONE(result, 4);
+}
+
 /* Control data, in one buffer. */
 union control {
 	struct cmsghdr head;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What waits for an operation at its attempt: a read whose buffer's page is held back
- * by userfaultfd(2), until the test lets it go (C6, C16, C30, C32, C34).
+ * by userfaultfd(2), until the test lets it go (C6, C16, C19, C30, C32, C34, C71).
  */
 #include "variants.h"
 
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #define COOKIE	9
@@ -114,6 +115,22 @@ TEST_F(held, C34_signal_ends_the_waiting_of_a_shutdown_which_goes_on)
 	ASSERT_EQ(0, interrupt_often(false));
 	EXPECT_EQ(-ESHUTDOWN, cio_shutdown(self->fd));
 	EXPECT_TRUE(ends_well(&self->read, CANCELIO_CLOSED));
+}
+
+/* Once when it is shut down, and not only when everything has ended. */
+TEST_F(held, C71_eventfd_hears_of_a_shutdown_while_an_operation_runs)
+{
+	int events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	__u64 count;
+
+	ASSERT_EQ(0, cio_eventfd(self->fd, events));
+	EXPECT_EQ(-1, read(events, &count, sizeof(count)));
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(-EINTR, cio_shutdown(self->fd));
+	ASSERT_EQ(0, interrupt_often(false));
+	EXPECT_EQ(sizeof(count), read(events, &count, sizeof(count)));
+	EXPECT_TRUE(ends_well(&self->read, CANCELIO_CLOSED));
+	close(events);
 }
 
 struct canceler {

@@ -153,8 +153,11 @@ TEST_F(tcp, C53_operations_that_change_while_they_are_submitted_are_read_once)
 		accepted += ret > 0 ? ret : 0;
 		ret = cio_wait(self->fd, 0, result, BATCH, 0);
 		ASSERT_LE(0, ret);
-		for (i = 0; i < ret; i++)
+		/* What was looked at is what was done. */
+		for (i = 0; i < ret; i++) {
 			ASSERT_EQ(self->conn, result[i].conn);
+			ASSERT_GE(CANCELIO_OP_WAIT_READY, result[i].opcode);
+		}
 		completed += ret;
 	}
 	__atomic_store_n(&scribbler.stop, true, __ATOMIC_RELEASE);

@@ -271,4 +271,41 @@ TEST_F(engine, C52_operations_go_on_with_one_worker)
 	close(fd);
 }
 
+/*
+ * The next operation is there as soon as the last one's completion, when the only worker
+ * is about to lie down.
+ */
+TEST_F(engine, C1_only_worker_leaves_nothing_that_came_before_it_lay_down)
+{
+	struct cancelio_setup setup = {
+		.size = sizeof(setup), .engine = variant->engine, .entries = 256,
+		.max_workers = 1,
+	};
+	struct cancelio_completion result;
+	struct cancelio_ring *ring;
+	int fd = cio_open(), ends[2], round;
+	__u64 conn;
+	char byte;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	ring = cio_map(fd, 256);
+	ASSERT_NE(NULL, ring);
+	ASSERT_EQ(0, udp_pair(AF_INET, ends));
+	ASSERT_EQ(0, cio_attach(fd, ends[0], &conn));
+	common_op_flags = CANCELIO_OP_WORKER;
+	for (round = 0; round < 600; round++) {
+		/* Its data is there: it only has to be run. */
+		if (round % 100 == 0)
+			for (int i = 0; i < 100; i++)
+				ASSERT_EQ(1, send(ends[1], "x", 1, 0));
+		ASSERT_EQ(1, submit_one(fd, op_recv(conn, &byte, 1)));
+		ASSERT_TRUE(ring_spin(ring, &result));
+		ASSERT_EQ(CANCELIO_DONE, result.reason);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

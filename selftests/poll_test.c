@@ -121,8 +121,11 @@ TEST_F(tcp, C71_poll_wakes_for_data_that_a_worker_moved)
 	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, &byte, 1)));
 	pid = fork();
 	ASSERT_LE(0, pid);
-	if (!pid)
+	if (!pid) {
+		/* Once the other one sleeps. */
+		sleep_until(after(A_WHILE));
 		_exit(write(self->peer, "p", 1) == 1 ? 0 : 1);
+	}
 	EXPECT_TRUE(polls_readable(self->fd, LONG_ENOUGH / MS));
 	ASSERT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
 	EXPECT_DONE(result, 1);

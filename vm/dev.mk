@@ -78,6 +78,11 @@ fuzz-faults:
 	@vm/setup base race
 	@fuzz/check --faults $(F)
 
+## mutants        the module with known bugs, which its tests have to catch; M=name picks one
+mutants:
+	@vm/setup base race
+	@mutants/check $(M)
+
 ## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
@@ -93,4 +98,4 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	pairs fuzz fuzz-replay fuzz-faults model docs kernels
+	mutants pairs fuzz fuzz-replay fuzz-faults model docs kernels

@@ -175,15 +175,19 @@ static bool use(int fd, __u64 conn)
 	for (i = 0; i < 64; i++)
 		iov[i] = iovec_of(&byte, 1);
 	for (i = 0; i < ENTRIES; i++) {
-		struct cancelio_op op = i % 8 ? with_timeout(op_recv(conn, &byte, 1), SECOND * 1000) :
-						op_recvmsg(conn, &message);
+		struct cancelio_op op = with_timeout(op_recv(conn, &byte, 1), 1000 * SECOND);
 
-		if (submit_one(fd, op) != 1)
+		if (i % 8) {
+			if (submit_one(fd, op) != 1)
+				return false;
+			continue;
+		}
+		iov[63].len = 1;
+		if (submit_one(fd, op_recvmsg(conn, &message)) != 1)
 			return false;
 		iov[63].len = ~0ULL;
-		if (i % 8 == 0 && submit_one(fd, op_recvmsg(conn, &message)) != -EINVAL)
+		if (submit_one(fd, op_recvmsg(conn, &message)) != -EINVAL)
 			return false;
-		iov[63].len = 1;
 	}
 	return true;
 }
@@ -258,7 +262,7 @@ static int stay(void *argument)
 /* Never returns. */
 static void own(struct pair *pair)
 {
-	static char stack[65536] __attribute__((aligned(16)));
+	static long double stack[4096];
 	static char byte;
 	int fd = cio_context(pair->engine, 0);
 	__u64 conn;
@@ -267,7 +271,7 @@ static void own(struct pair *pair)
 	    submit_one(fd, op_recv(conn, &byte, 1)) != 1)
 		_exit(1);
 	close(pair->sock);
-	if (clone(stay, stack + sizeof(stack), CLONE_VM, pair) < 0)
+	if (clone(stay, stack + ARRAY_SIZE(stack), CLONE_VM, pair) < 0)
 		_exit(2);
 	_exit(0);
 }

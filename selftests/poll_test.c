@@ -7,21 +7,31 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
+/* When their time is over, poll(2) and select(2) look once more: nobody woke them. */
+static bool was_woken(int timeout, __s64 end)
+{
+	return !timeout || now() < end;
+}
+
 static bool polls_readable(int fd, int timeout)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	__s64 end = after(timeout * MS);
 
-	return poll(&poll_fd, 1, timeout) == 1 && poll_fd.revents & POLLIN;
+	return poll(&poll_fd, 1, timeout) == 1 && poll_fd.revents & POLLIN &&
+		was_woken(timeout, end);
 }
 
 static bool selects_readable(int fd, __s64 timeout)
 {
 	struct timeval time = { .tv_sec = timeout / SECOND, .tv_usec = timeout % SECOND / 1000 };
+	__s64 end = after(timeout);
 	fd_set set;
 
 	FD_ZERO(&set);
 	FD_SET(fd, &set);
-	return select(fd + 1, &set, NULL, NULL, &time) == 1 && FD_ISSET(fd, &set);
+	return select(fd + 1, &set, NULL, NULL, &time) == 1 && FD_ISSET(fd, &set) &&
+		was_woken(timeout / MS, end);
 }
 
 static int complete_one(int fd, __u64 conn)

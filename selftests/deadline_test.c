@@ -329,6 +329,22 @@ TEST_F(tcp, C13_later_or_cleared_deadline_leaves_the_operation_pending)
 	}
 }
 
+/* The timer that was set for the old one has come, and found nothing to do. */
+TEST_F(tcp, C13_deadline_moved_later_fires_at_its_new_time)
+{
+	struct cancelio_completion result;
+	__s64 deadline = after(100 * MS);
+	char byte;
+
+	ASSERT_EQ(0, read_deadline(self->fd, self->conn, deadline));
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, &byte, 1)));
+	deadline += 100 * MS;
+	ASSERT_EQ(0, read_deadline(self->fd, self->conn, deadline));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_EXPIRED(result);
+	EXPECT_LE(deadline, result.ended);
+}
+
 /* A write that expires keeps what it moved; the read side then still works. */
 TEST_F(tcp, C15_write_deadline_does_not_affect_reads)
 {

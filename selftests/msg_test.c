@@ -429,6 +429,20 @@ TEST_F(tcp, C60_bad_header_is_refused_and_nothing_happens)
 	EXPECT_DONE(result, 1);
 }
 
+TEST_F(tcp, C60_empty_recvmsg_that_is_refused_has_written_nothing)
+{
+	struct cancelio_msg message = message_of(NULL, 0), before = message;
+	struct cancelio_op op = op_recvmsg(self->conn, &message);
+	struct cancelio_submit submit = {
+		.size = sizeof(submit), .op_size = sizeof(op), .ops = (unsigned long)&op,
+		.ids = (unsigned long)forbidden_page(), .count = 1,
+	};
+
+	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_SUBMIT, &submit));
+	EXPECT_EQ(0, memcmp(&before, &message, sizeof(message)));
+	EXPECT_TRUE(stays_empty(self->fd));
+}
+
 TEST_F(tcp, C60_bad_buffer_of_a_message_is_an_EFAULT_completion)
 {
 	struct cancelio_iovec iov = iovec_of(forbidden_page(), 8);

@@ -112,6 +112,7 @@ void cio_op_recycle(struct cio_ops *ops, struct cio_op *op)
 /* Every slot is below this, and there; more come, and none goes. */
 u32 cio_ops_slots(const struct cio_ops *ops)
 {
+	/* Pairs with ops_grow(). */
 	return smp_load_acquire(&ops->nr_chunks) * OPS_PER_CHUNK;
 }
 

@@ -91,6 +91,15 @@ is_slow_kernel() {
 	esac
 }
 
+# Seconds that a test program may take on a kernel.
+program_limit() {
+	if is_slow_kernel "$1"; then
+		echo 600
+	else
+		echo 120
+	fi
+}
+
 # lock NAME: one process at a time from here to the end of the script.
 lock() {
 	mkdir -p "$BUILD/locks"
@@ -98,15 +107,16 @@ lock() {
 	flock 9
 }
 
-# The kernel that $KDIR or $KERNEL (6.12) names: kernel for vm/module, target for vm/run.
+# The kernel that $KDIR or $KERNEL (6.12) names: kernel for vm/module, and the
+# options on_kernel for vm/run.
 # shellcheck disable=SC2034
 settle_kernel() {
 	if [ -n "${KDIR:-}" ]; then
 		kernel=$(realpath -m "$KDIR")/
-		target=(--kdir "$kernel")
+		on_kernel=(--kdir "$kernel")
 	else
 		kernel=${KERNEL:-6.12}
-		target=(--kernel "$kernel")
+		on_kernel=(--kernel "$kernel")
 	fi
 }
 

@@ -123,11 +123,12 @@ settle_kernel() {
 # build_ahead DIR COMMAND NAME...: run "COMMAND NAME" for one name after the other, in
 # the background, while machines run.  What it says goes to DIR/build.log.
 build_ahead() {
-	local dir=$1 command=$2 name
+	local dir=$1 command=$2 build
 	shift 2
 	rm -f "$dir"/*.built
-	for name; do
-		"$command" "$name" && echo ok >"$dir/$name.built" || echo failed >"$dir/$name.built"
+	for build; do
+		"$command" "$build" && echo ok >"$dir/$build.built" ||
+			echo failed >"$dir/$build.built"
 	done 2>"$dir/build.log" &
 	builder=$!
 	trap 'kill "$builder" 2>/dev/null || true' EXIT

@@ -663,10 +663,7 @@ int cio_side_cancel(struct cio_conn *conn, struct cio_side *side,
 	return ret ?: sum;
 }
 
-/*
- * The id of an operation that somebody is just ending, or 0.  After a cancel of the
- * side those that matter stand before the first that waits, which came later.
- */
+/* The id of one that is just ending, or 0: not of what came after one that waits. */
 u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
 {
 	struct cio_op *op;
@@ -674,11 +671,9 @@ u64 cio_side_ending(struct cio_conn *conn, struct cio_side *side)
 
 	spin_lock_irq(&conn->lock);
 	list_for_each_entry(op, &side->queue, queue) {
-		if (cio_word_state(cio_op_word(op)) == CIO_ENDING) {
+		if (cio_word_state(cio_op_word(op)) == CIO_ENDING)
 			id = cio_op_id(op);
-			break;
-		}
-		if (cio_op_waits(op))
+		if (id || cio_op_waits(op))
 			break;
 	}
 	spin_unlock_irq(&conn->lock);

@@ -42,10 +42,9 @@
  *   -EINVAL.
  *
  * Arrays of operations carry the size of their entries beside their address, and
- * the entries grow by the same rule; completions have the one size that they
- * were published with.  All types have
- * a fixed size and natural alignment, there is no implicit padding, and a 32-bit
- * program on a 64-bit kernel uses the same layout.  Addresses are __u64.
+ * the entries grow by the same rule; completions have the one size that they were
+ * published with.  All types have a fixed size and natural alignment, there is no implicit
+ * padding, and a 32-bit program on a 64-bit kernel uses the same layout.  Addresses are __u64.
  */
 
 /**
@@ -604,17 +603,16 @@ struct cancelio_call {
  * @time: return at this absolute time, ns; %CANCELIO_NEVER: none
  *
  * Returns how many completions it copied, or with @completions 0 how many are in
- * the ring (bounded by its entries).  While it waits, the thread
- * runs operations that became ready, at most 128 in a turn.
+ * the ring (bounded by its entries); what lies behind those that it copied, as far as
+ * @max, is undefined.  While it waits, the thread runs operations that became ready, at
+ * most 128 in a turn.
  *
- * -ETIME: @time came and fewer than @min are there (none was copied).  -EINTR: a
- * signal came first, likewise.  -EBUSY: the ring is mapped and
- * @completions is not 0.  -EINVAL: @min is above the ring's entries, or (where it
- * copies) above @max.  -ESHUTDOWN: the context was shut down, everything
- * has ended, and fewer than @min are left; with @min 0 what is left is still
- * copied.
- * -EFAULT: @completions cannot be written; those not copied stay in the ring.  What
- * lies behind those that it copied is undefined, as far as @max.
+ * -ETIME: @time came and fewer than @min are there (none was copied).  -EINTR: a signal
+ * came first, likewise.  -EBUSY: the ring is mapped and @completions is not 0.
+ * -EINVAL: @min is above the ring's entries, or (where it copies) above @max.
+ * -ESHUTDOWN: the context was shut down, everything has ended, and fewer than @min are
+ * left; with @min 0 what is left is still copied.  -EFAULT: @completions cannot be
+ * written; those not copied stay in the ring.
  */
 struct cancelio_wait {
 	__u32 size;

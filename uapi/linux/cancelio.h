@@ -365,9 +365,8 @@ struct cancelio_completion {
  * From the first mmap on, the program alone reaps: WAIT copies nothing.
  *
  * poll(2) says POLLIN and POLLRDNORM exactly while head and tail differ or a thread
- * of the program is needed (see "AF_UNIX"), POLLHUP
- * once the context was shut down, and POLLERR to anybody but the owner and before
- * SETUP.
+ * of the program is needed (see "AF_UNIX"), POLLHUP once the context was shut down,
+ * and POLLERR to anybody but the owner and before SETUP.
  *
  * mmap errors: -EPERM, -ENXIO as above, -EINVAL for a range outside of the ring
  * or a private or executable mapping.  The mapping is not inherited by fork(2) and
@@ -510,9 +509,8 @@ struct cancelio_attach {
  * Ends the operations of both sides with CLOSED, waits until none is in flight,
  * and drops the socket.
  *
- * -EBADF: no such connection, or detached already.  -EINTR: a signal came while
- * an operation was running; it ends with CLOSED soon, and the socket is dropped
- * then.
+ * -EBADF: no such connection, or detached already.  -EINTR: a signal came while an
+ * operation was running; it ends with CLOSED soon, and the socket is dropped then.
  */
 struct cancelio_detach {
 	__u32 size;
@@ -635,10 +633,9 @@ struct cancelio_wait {
  *
  * Returns 0 with @result, once: the id is then no longer valid.
  *
- * -ENOENT: no such operation, or its result was taken.  -EINVAL: it is not a
- * held one.  -EBUSY: another thread waits for it.  -ETIME, -EINTR: @time or a
- * signal came first; the operation goes on.  -EFAULT: @result cannot be written;
- * the result is kept.
+ * -ENOENT: no such operation, or its result was taken.  -EINVAL: it is not a held one.
+ * -EBUSY: another thread waits for it.  -ETIME, -EINTR: @time or a signal came first;
+ * the operation goes on.  -EFAULT: @result cannot be written; the result is kept.
  */
 struct cancelio_wait_op {
 	__u32 size;

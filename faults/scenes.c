@@ -311,6 +311,7 @@ static int act_batch(struct stage *stage)
 static const char *check_batch(struct stage *stage, int ret)
 {
 	struct cancelio_completion results[4];
+	unsigned int seen = 0;
 	int i;
 
 	if (ret < 0)
@@ -318,10 +319,10 @@ static const char *check_batch(struct stage *stage, int ret)
 	if (cio_cancel(stage->fd, CANCELIO_CANCEL_ALL, 0, 0) != ret ||
 	    cio_wait(stage->fd, ret, results, 4, after(LONG_ENOUGH)) != ret)
 		return "not as many go on as were taken";
+	/* In any order: a thread ends the one that it sleeps for by itself. */
 	for (i = 0; i < ret; i++)
-		if (results[i].user_data != (__u64)i)
-			return "others were taken than said";
-	return NULL;
+		seen |= 1U << results[i].user_data;
+	return seen == (1U << ret) - 1 ? NULL : "others were taken than said";
 }
 
 /* Three completions to be copied out. */

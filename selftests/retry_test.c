@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -96,7 +95,6 @@ struct sender {
 	struct cancelio_op op;
 	struct cancelio_completion result;
 	int ret;
-	atomic_bool over;
 };
 
 static void *call_it(void *data)
@@ -104,7 +102,6 @@ static void *call_it(void *data)
 	struct sender *sender = data;
 
 	sender->ret = run(sender->fd, sender->op, &sender->result);
-	sender->over = true;
 	return NULL;
 }
 
@@ -200,41 +197,6 @@ TEST_F(full, C43_CALL_to_a_full_addressee_gets_through_when_there_is_space)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(0, sender.ret);
 	EXPECT_DONE(sender.result, 1);
-}
-
-/* What the socket sends to somebody else and is taken there is an event on it. */
-static bool make_event(int sock, int other, const struct sockaddr_un *address, socklen_t len)
-{
-	return sendto(sock, "y", 1, MSG_DONTWAIT, (const struct sockaddr *)address, len) == 1 &&
-		take_one(other) == 1;
-}
-
-/* Neither those that end at once, nor events. */
-TEST_F(full, C43_next_try_is_not_put_off_for_ever)
-{
-	struct sender sender = { .fd = self->fd, .op = self->op };
-	int other = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct cancelio_completion result;
-	socklen_t len = sizeof(sa_family_t);
-	pthread_t thread;
-	__s64 end;
-
-	ASSERT_EQ(0, bind(other, (struct sockaddr *)&address, len));
-	len = sizeof(address);
-	ASSERT_EQ(0, getsockname(other, (struct sockaddr *)&address, &len));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, call_it, &sender));
-	sleep_until(after(A_WHILE));
-	ASSERT_EQ(1, take_one(self->server));
-	end = after(2 * SECOND);
-	while (!sender.over && now() < end) {
-		ASSERT_EQ(0, run(self->fd, with_flags(self->op, CANCELIO_OP_NOWAIT), &result));
-		ASSERT_TRUE(make_event(self->sock, other, &address, len));
-	}
-	EXPECT_TRUE(sender.over);
-	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_DONE(sender.result, 1);
-	close(other);
 }
 
 /* Without a caller there is one need for one after each delay, and no more. */

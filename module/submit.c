@@ -169,45 +169,37 @@ static bool submit_reads_nothing(const struct cio_conn *conn,
 	return op->opcode == CANCELIO_OP_RECVMSG && !op->len && conn->is_stream;
 }
 
-/*
- * Start such a read: its results are there before its completion is, and are
- * taken back when it is refused.
- */
-static int submit_start_nothing(struct cio_conn *conn, struct cio_op *op,
-				struct cio_kick *kick)
+/* Start with an entry of the ring, promised to an operation that posts. */
+static int submit_start_promised(struct cio_conn *conn, struct cio_op *op,
+				 struct cio_kick *kick)
 {
-	int ret = cio_msg_recv_nothing(op->msg);
+	struct cio_ring *ring = &conn->ctx->ring;
+	bool posts = !(op->flags & CANCELIO_OP_HOLD);
+	int ret;
 
-	if (!ret)
-		ret = cio_side_start(conn, op, kick);
-	if (ret < 0)
-		cio_msg_recv_undo(op->msg);
+	if (posts && !cio_ring_reserve(ring))
+		return -EAGAIN;
+	ret = cio_side_start(conn, op, kick);
+	if (ret < 0 && posts)
+		cio_ring_unreserve(ring);
 	return ret;
 }
 
-static int submit_start_any(struct cio_conn *conn, struct cio_op *op,
-			    struct cio_kick *kick)
-{
-	return submit_reads_nothing(conn, op) ?
-		submit_start_nothing(conn, op, kick) :
-		cio_side_start(conn, op, kick);
-}
-
 /*
- * The same with an entry of the ring, promised only now: what came before may have
- * been held up by the program's memory, and others need the entry (C8).
+ * The last steps.  The results of an empty read are there before its completion is,
+ * and are taken back when it is refused.  Whatever the program's memory can hold up
+ * comes before the promise, for others need the entry (C8).
  */
-static int submit_start_posted(struct cio_conn *conn, struct cio_op *op,
-			       struct cio_kick *kick)
+static int submit_start_prepared(struct cio_conn *conn, struct cio_op *op,
+				 struct cio_kick *kick)
 {
-	struct cio_ring *ring = &conn->ctx->ring;
-	int ret;
+	bool nothing = submit_reads_nothing(conn, op);
+	int ret = nothing ? cio_msg_recv_nothing(op->msg) : 0;
 
-	if (!cio_ring_reserve(ring))
-		return -EAGAIN;
-	ret = submit_start_any(conn, op, kick);
-	if (ret < 0)
-		cio_ring_unreserve(ring);
+	if (!ret)
+		ret = submit_start_promised(conn, op, kick);
+	if (ret < 0 && nothing)
+		cio_msg_recv_undo(op->msg);
 	return ret;
 }
 
@@ -233,9 +225,7 @@ static int submit_start(struct cio_conn *conn, const struct cancelio_op *req,
 		ret = -EFAULT;
 	if (!ret) {
 		cio_pause(CIO_AT_SUBMIT_CHECKED);
-		ret = op->flags & CANCELIO_OP_HOLD ?
-			submit_start_any(conn, op, kick) :
-			submit_start_posted(conn, op, kick);
+		ret = submit_start_prepared(conn, op, kick);
 	}
 	if (ret < 0)
 		submit_abort(conn, op);

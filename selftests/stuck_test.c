@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A SUBMIT that the program's own memory holds up between two operations: what it has
- * taken goes on, and what it has not taken is in nobody's way (C8, C71).
+ * A SUBMIT that the program's own memory holds up, between two operations or in one:
+ * what it has taken goes on, and what it has not taken is in nobody's way (C8, C71).
  */
 #include "variants.h"
 
@@ -123,6 +123,29 @@ TEST_F(stuck, C8_entry_is_promised_only_to_what_is_accepted)
 	EXPECT_DONE(result, 1);
 	EXPECT_EQ(1, submit_one(self->fd, op_ready(self->conn, POLLOUT)));
 	EXPECT_EQ(1, reap(self->fd, &result));
+}
+
+TEST_F(stuck, C8_entry_is_promised_after_the_header_of_an_empty_read_is_written)
+{
+	const struct cancelio_msg empty = { .flags = 7 };
+	struct cancelio_completion result;
+	struct cancelio_msg *header;
+	char byte;
+	int uffd;
+
+	header = write_held_page(&uffd, &empty, sizeof(empty));
+	ASSERT_NE(NULL, header);
+	self->batch.ops[1] = op_recvmsg(self->conn, header);
+	ASSERT_TRUE(gets_stuck(uffd, &self->thread, submit_second, &self->batch));
+	EXPECT_EQ(1, submit_one(self->fd, op_recv(self->conn, &byte, 1)));
+	ASSERT_EQ(0, release_writes(uffd, header));
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(-EAGAIN, self->batch.taken);
+	EXPECT_EQ(0, memcmp(&empty, header, sizeof(empty)));
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_DONE(result, 1);
+	close(uffd);
 }
 
 TEST_HARNESS_MAIN

@@ -631,20 +631,26 @@ void *forbidden_page(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-void *held_page(int *uffd)
+/* A page, and what tells of the faults of that @mode in it. */
+static void *watched_page(int *uffd, __u64 mode)
 {
 	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register held = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_register watched = { .mode = mode };
 	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 
 	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	held.range.start = (unsigned long)page;
-	held.range.len = PAGE;
+	watched.range.start = (unsigned long)page;
+	watched.range.len = PAGE;
 	if (page == MAP_FAILED || *uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) ||
-	    ioctl(*uffd, UFFDIO_REGISTER, &held))
+	    ioctl(*uffd, UFFDIO_REGISTER, &watched))
 		return NULL;
 	return page;
+}
+
+void *held_page(int *uffd)
+{
+	return watched_page(uffd, UFFDIO_REGISTER_MODE_MISSING);
 }
 
 int release_page(int uffd, void *page)
@@ -654,6 +660,30 @@ int release_page(int uffd, void *page)
 	};
 
 	return result_of(ioctl(uffd, UFFDIO_ZEROPAGE, &zeros));
+}
+
+static int protect_writes(int uffd, void *page, __u64 mode)
+{
+	struct uffdio_writeprotect protection = {
+		.range = { .start = (unsigned long)page, .len = PAGE }, .mode = mode,
+	};
+
+	return result_of(ioctl(uffd, UFFDIO_WRITEPROTECT, &protection));
+}
+
+void *write_held_page(int *uffd, const void *data, size_t len)
+{
+	void *page = watched_page(uffd, UFFDIO_REGISTER_MODE_WP);
+
+	if (!page)
+		return NULL;
+	memcpy(page, data, len);
+	return protect_writes(*uffd, page, UFFDIO_WRITEPROTECT_MODE_WP) ? NULL : page;
+}
+
+int release_writes(int uffd, void *page)
+{
+	return protect_writes(uffd, page, 0);
 }
 
 int in_child(int (*child)(void *), void *argument)

@@ -125,6 +125,9 @@ void *forbidden_page(void);
 void *held_page(int *uffd);
 /* Lets the fault in that page go on, with zeros. */
 int release_page(int uffd, void *page);
+/* A page with @len bytes of @data, which can be read; who writes waits in a fault. */
+void *write_held_page(int *uffd, const void *data, size_t len);
+int release_writes(int uffd, void *page);
 /* Runs @child in a forked process; returns its exit status, -1 when a signal ended it. */
 int in_child(int (*child)(void *), void *argument);
 

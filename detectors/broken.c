@@ -167,17 +167,30 @@ static noinline void broken_data_race(void)
 	kthread_stop(other);
 }
 
-/* A message whose flag is set without a barrier: only reordering shows it. */
+/*
+ * A message whose flag is set without a barrier: only reordering shows it.  KCSAN
+ * delays some write of a function past what it does later: hence many of them, and
+ * something later, while the receiver is about to read.
+ */
 static noinline void broken_send(void)
 {
-	broken_shared[0] = 1;
+	int i;
+
+	for (i = 0; i < 256; i++) {
+		broken_shared[0]++;
+		/* Else the compiler adds once. */
+		barrier();
+	}
 	WRITE_ONCE(broken_shared[1], 1);
+	while (READ_ONCE(broken_shared[1]))
+		cond_resched();
 }
 
 static int broken_receiver(void *data)
 {
 	while (!kthread_should_stop()) {
 		if (READ_ONCE(broken_shared[1])) {
+			udelay(100);
 			broken_shared[0]++;
 			/* Pairs with the sender's acquire. */
 			smp_store_release(&broken_shared[1], 0);
@@ -196,7 +209,6 @@ static noinline void broken_barrier(void)
 		/* Pairs with the receiver's release. */
 		if (!smp_load_acquire(&broken_shared[1]))
 			broken_send();
-		cond_resched();
 	}
 	kthread_stop(other);
 }

@@ -190,7 +190,7 @@ static int broken_receiver(void *data)
 {
 	while (!kthread_should_stop()) {
 		if (READ_ONCE(broken_shared[1])) {
-			udelay(100);
+			usleep_range(100, 200);
 			broken_shared[0]++;
 			/* Pairs with the sender's acquire. */
 			smp_store_release(&broken_shared[1], 0);

@@ -16,11 +16,12 @@ check-32:
 	@vm/setup base m32
 	@vm/check --32 $(T)
 
-## check-debug    the tests and races on a kernel with KASAN, lockdep and more; T=name picks one
+## check-debug    tests, races and corpus on a kernel with KASAN, lockdep and more; T=name picks one
 check-debug:
 	@vm/setup base kernel race
 	@detectors/check debug
 	@$(if $(T),,KERNEL=debug race/check --module "$$(vm/module debug --debug)")
+	@$(if $(T),,KERNEL=debug fuzz/check --replay)
 	@KERNEL=debug vm/check $(T)
 
 ## check-race     the same on a kernel with KCSAN
@@ -28,6 +29,7 @@ check-race:
 	@vm/setup base kernel race
 	@detectors/check kcsan
 	@$(if $(T),,KERNEL=kcsan race/check --module "$$(vm/module kcsan --debug)")
+	@$(if $(T),,KERNEL=kcsan fuzz/check --replay)
 	@KERNEL=kcsan vm/check $(T)
 
 ## faults         every allocation and copy of the calls made to fail, one by one
@@ -47,6 +49,11 @@ conformance:
 	-@KERNEL="6.1 6.12 6.1-rt 6.12-rt" vm/check
 	-@KERNEL="6.1 6.12" vm/check --32
 	@vm/conformance
+
+## check-all      all that is below and above, and the page of figures; takes several hours
+check-all:
+	@vm/setup base lint model docs m32 kernel race coverage
+	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels
 lint:
@@ -97,5 +104,5 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-rt check-32 check-debug check-race faults coverage conformance lint race \
+.PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
 	mutants pairs fuzz fuzz-replay fuzz-faults model docs kernels

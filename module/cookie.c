@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 
 #define MIN_CHAINS 1024U
+/* Operations looked at in one hold of the lock. */
+#define WALK_PIECE 256U
 
 /**
  * struct cio_cookies - a hash table of operations by user_data
@@ -85,22 +87,48 @@ static bool cookie_wanted(const struct cio_op *op, bool cancelled)
 }
 
 /*
+ * Let others have the lock and the processor, within a walk along a chain: @place
+ * keeps the place behind @node, and is FREE, which no walk wants.  Returns the node
+ * that is behind it then.
+ */
+static struct hlist_node *cookie_breathe(struct cio_cookies *cookies,
+					 struct hlist_node *node)
+	__must_hold(&cookies->lock)
+{
+	struct cio_op place = {};
+	struct hlist_node *next;
+
+	hlist_add_behind(&place.cookie_node, node);
+	spin_unlock_irq(&cookies->lock);
+	cond_resched();
+	spin_lock_irq(&cookies->lock);
+	next = place.cookie_node.next;
+	hlist_del(&place.cookie_node);
+	return next;
+}
+
+/*
  * The id of a pending operation with this cookie, or 0: if @cancelled of one that
- * runs with a cancel asked for or is ending, else of another one.
+ * runs with a cancel asked for or is ending, else of another one.  A chain is as
+ * long as one cookie was used for many; may sleep.
  */
 u64 cio_cookie_find(struct cio_cookies *cookies, u64 cookie, bool cancelled)
 {
-	unsigned long flags;
-	struct cio_op *op;
+	struct hlist_node *node;
+	u32 seen = 0;
 	u64 id = 0;
 
-	spin_lock_irqsave(&cookies->lock, flags);
-	hlist_for_each_entry(op, cookie_chain(cookies, cookie), cookie_node) {
-		if (op->user_data == cookie && cookie_wanted(op, cancelled)) {
+	spin_lock_irq(&cookies->lock);
+	node = cookie_chain(cookies, cookie)->first;
+	while (node && !id) {
+		struct cio_op *op = hlist_entry(node, struct cio_op,
+						cookie_node);
+
+		if (op->user_data == cookie && cookie_wanted(op, cancelled))
 			id = cio_op_id(op);
-			break;
-		}
+		node = ++seen % WALK_PIECE ? node->next :
+			cookie_breathe(cookies, node);
 	}
-	spin_unlock_irqrestore(&cookies->lock, flags);
+	spin_unlock_irq(&cookies->lock);
 	return id;
 }

@@ -3,6 +3,7 @@
 #include "engine_fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -114,6 +115,56 @@ TEST_F(engine, C30_cancel_by_cookie_beside_a_completion_returns)
 		ASSERT_EQ(2, cio_wait(fd, 2, result, 2, after(LONG_ENOUGH)));
 		EXPECT_NE(result[0].reason, result[1].reason);
 	}
+	close(fd);
+}
+
+#define FRIENDS 2000
+/* So many that one of them shares the friends' chain of the kernel's table. */
+#define STRANGERS 16000
+
+struct strangers {
+	int fd;
+	bool found;
+	bool done;
+};
+
+static void *cancel_strangers(void *argument)
+{
+	struct strangers *strangers = argument;
+	int i;
+
+	for (i = 1; i <= STRANGERS; i++)
+		strangers->found |= cio_cancel(strangers->fd, CANCELIO_CANCEL_COOKIE, i, 0) !=
+			-ENOENT;
+	__atomic_store_n(&strangers->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The chain is walked in pieces, and changes between them. */
+TEST_F(engine, C30_cancel_by_cookie_looks_through_thousands_of_others)
+{
+	struct strangers strangers = { .fd = cio_context(variant->engine, 2048) };
+	struct cancelio_completion result;
+	__u64 conn, ids[FRIENDS];
+	int ends[2], i, fd = strangers.fd;
+	struct cancelio_op op;
+	pthread_t thread;
+	char byte;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, attach_pair(fd, ends, &conn));
+	op = with_cookie(op_recv(conn, &byte, 1), 0);
+	for (i = 0; i < FRIENDS; i++)
+		ASSERT_EQ(1, cio_submit(fd, &op, 1, &ids[i], NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, cancel_strangers, &strangers));
+	for (i = 0; !__atomic_load_n(&strangers.done, __ATOMIC_ACQUIRE); i = (i + 1) % FRIENDS) {
+		ASSERT_EQ(1, cio_cancel(fd, CANCELIO_CANCEL_ID, ids[i], 0));
+		ASSERT_EQ(1, reap(fd, &result));
+		ASSERT_EQ(1, cio_submit(fd, &op, 1, &ids[i], NULL));
+	}
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_FALSE(strangers.found);
+	EXPECT_EQ(FRIENDS, cio_cancel(fd, CANCELIO_CANCEL_COOKIE, 0, 0));
 	close(fd);
 }
 

@@ -70,6 +70,11 @@ pairs:
 	@vm/setup base
 	@pairs/check
 
+## soak           load and endurance for TIME seconds (3600), and a kill of 100,000 operations; TIME=0: only that
+soak:
+	@vm/setup base
+	@soak/check
+
 ## fuzz           random programs against a model for TIME seconds (600), SEED=number; KDIR's KCOV guides
 fuzz:
 	@vm/setup base race
@@ -105,4 +110,4 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	mutants pairs fuzz fuzz-replay fuzz-faults model docs kernels
+	mutants pairs soak fuzz fuzz-replay fuzz-faults model docs kernels

@@ -119,8 +119,9 @@ static void cancel_sides(struct worker *worker, struct conn *conn, __u32 sides)
 	worker_flush(worker);
 	worker_drain(worker);
 	before = conn->canceled;
-	__atomic_add_fetch(&conn->cancels, 1, __ATOMIC_ACQ_REL);
+	cancel_begins(&conn->cancels);
 	ret = cio_cancel(worker->fd, CANCELIO_CANCEL_CONN, conn->id, sides);
+	cancel_is_over(&conn->cancels);
 	worker_drain(worker);
 	if (ret == -ENOENT || ret == -ENOMEM)
 		ret = 0;
@@ -138,9 +139,10 @@ static void cancel_one(struct worker *worker, struct conn *conn, bool by_id)
 	worker_flush(worker);
 	if (!slot->pending)
 		return;
-	__atomic_add_fetch(&conn->cancels, 1, __ATOMIC_ACQ_REL);
+	cancel_begins(&conn->cancels);
 	ret = cio_cancel(worker->fd, by_id ? CANCELIO_CANCEL_ID : CANCELIO_CANCEL_COOKIE,
 			 by_id ? slot->id : cookie, 0);
+	cancel_is_over(&conn->cancels);
 	if (ret == -ENOENT || ret == -ENOMEM)
 		return;
 	if (ret != 1)
@@ -156,8 +158,9 @@ static void cancel_all(struct worker *worker)
 	int ret;
 
 	worker_flush(worker);
-	__atomic_add_fetch(&worker->cancels, 1, __ATOMIC_ACQ_REL);
+	cancel_begins(&worker->cancels);
 	ret = cio_cancel(worker->fd, CANCELIO_CANCEL_ALL, 0, 0);
+	cancel_is_over(&worker->cancels);
 	if (ret < 0 && ret != -ENOENT && ret != -ENOMEM)
 		violation("a cancel of all returns %d", ret);
 }

@@ -133,8 +133,11 @@ static void *caller_run(void *argument)
 	int i;
 
 	take_signals(false);
-	while (!flag_get(&caller->worker->leave))
+	while (!flag_get(&caller->worker->leave)) {
 		act(caller);
+		/* The machine is small: others have work too. */
+		sleep_until(after(random_below(&caller->random, 3000000)));
+	}
 	for (i = 0; i < CALLER_CONNS; i++)
 		finish(caller, &caller->conns[i]);
 	return NULL;
@@ -163,9 +166,10 @@ static void cancel(struct worker *worker, struct conn *conn)
 	__u64 id = __atomic_load_n(&conn->id, __ATOMIC_ACQUIRE);
 	int ret;
 
-	__atomic_add_fetch(&conn->cancels, 1, __ATOMIC_ACQ_REL);
+	cancel_begins(&conn->cancels);
 	ret = cio_cancel(worker->fd, CANCELIO_CANCEL_CONN, id,
 			 CANCELIO_READ | CANCELIO_WRITE);
+	cancel_is_over(&conn->cancels);
 	if (ret < 0 && ret != -ENOENT && ret != -EBADF && ret != -ENOMEM)
 		violation("a cancel of a connection returns %d", ret);
 }

@@ -41,7 +41,6 @@ int conn_attach(struct conn *conn)
 
 static void conn_reset(struct conn *conn)
 {
-	__u64 cancels = conn->cancels;
 	int i;
 
 	conn->ending = false;
@@ -51,8 +50,6 @@ static void conn_reset(struct conn *conn)
 	conn->received = 0;
 	for (i = 0; i < 2; i++)
 		conn->deadlines[i] = CANCELIO_NEVER;
-	/* Others cancel by it at any time: it never goes back. */
-	conn->cancels = cancels;
 }
 
 /* Connects and attaches; returns 0, or why it could not. */
@@ -235,8 +232,8 @@ void conn_begin(struct conn *conn, enum which which, __u64 *random, struct cance
 	slot->due = CANCELIO_NEVER;
 	slot->side_due = conn->deadlines[which == SEND];
 	slot->must = -1;
-	slot->cancels = __atomic_load_n(&conn->cancels, __ATOMIC_ACQUIRE) +
-			__atomic_load_n(&worker->cancels, __ATOMIC_ACQUIRE);
+	slot->cancels = __atomic_load_n(&conn->cancels.over, __ATOMIC_SEQ_CST) +
+			__atomic_load_n(&worker->cancels.over, __ATOMIC_SEQ_CST);
 	if (which == SEND)
 		begin_send(conn, random, op);
 	else
@@ -263,7 +260,6 @@ void conn_refused(struct conn *conn, enum which which, int error)
 static void judge_deadline(const struct slot *slot, const struct cancelio_completion *end)
 {
 	__s64 due = end->which == CANCELIO_WHICH_OP ? slot->due : slot->side_due;
-	__s64 late = __atomic_load_n(&shared->late, __ATOMIC_RELAXED);
 
 	count_add(DEADLINES, 1);
 	if (end->error != -ETIME)
@@ -276,15 +272,15 @@ static void judge_deadline(const struct slot *slot, const struct cancelio_comple
 	if (end->which == CANCELIO_WHICH_OP && slot->absolute && end->ended - end->late != due)
 		violation("a deadline of %lld is told as %lld", due, end->ended - end->late);
 	/* One that had passed when it was set is as late as one likes. */
-	if (due > slot->since && end->which == CANCELIO_WHICH_OP && end->late > late)
-		__atomic_store_n(&shared->late, end->late, __ATOMIC_RELAXED);
+	if (due > slot->since && end->which == CANCELIO_WHICH_OP)
+		raise_to(&shared->late, end->late);
 }
 
 static void judge_canceled(struct conn *conn, const struct slot *slot,
 			   const struct cancelio_completion *end)
 {
-	__u64 cancels = __atomic_load_n(&conn->cancels, __ATOMIC_ACQUIRE) +
-			__atomic_load_n(&conn->worker->cancels, __ATOMIC_ACQUIRE);
+	__u64 cancels = __atomic_load_n(&conn->cancels.begun, __ATOMIC_SEQ_CST) +
+			__atomic_load_n(&conn->worker->cancels.begun, __ATOMIC_SEQ_CST);
 
 	count_add(CANCELS, 1);
 	conn->canceled++;

@@ -132,12 +132,6 @@ static noreturn void be_victim(__u32 engine, int told)
 		pause();
 }
 
-static void raise_to(__s64 *most, __s64 value)
-{
-	if (value > *most)
-		*most = value;
-}
-
 /* The machine's own lateness: nothing of ours is in that. */
 static void *sleep_often(void *unused)
 {

@@ -17,9 +17,11 @@
 
 #define FILES		65536
 /* Of one round, seconds; and how many there are in a short run. */
-#define ROUND_MAX	60
+#define ROUND_MAX	100
 #define ROUND_MIN	12
 #define ROUNDS		8
+/* Fewer say nothing about memory. */
+#define ROUNDS_MIN	4
 
 struct options {
 	int seconds;
@@ -67,18 +69,18 @@ static void prepare(void)
 static void load(int seconds)
 {
 	__s64 end = after(seconds * SECOND);
-	int length = seconds / ROUNDS;
+	int length = seconds / ROUNDS, rounds = 0;
 
 	if (length > ROUND_MAX)
 		length = ROUND_MAX;
 	if (length < ROUND_MIN)
 		length = ROUND_MIN;
 	limits_prepare();
-	memory_baseline();
 	peers_start();
+	memory_baseline();
 	do {
 		round_play(length);
-	} while (now() < end);
+	} while (++rounds < ROUNDS_MIN || now() < end);
 	peers_stop();
 }
 

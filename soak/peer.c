@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@
  * struct end - a peer's end of a connection
  * @record: NULL until the worker has said which it is
  * @shut: nothing more is sent
- * @over: nothing more comes; @error says how, 0 is the end of file
+ * @over: nothing more comes
+ * @error: what the socket has told, once; 0 is an end of file
  * @since: when it came to its end, or began
  */
 struct end {
@@ -73,6 +75,7 @@ void peers_listen(void)
 
 			if (sock < 0)
 				violation("nobody can listen: %s", strerror(errno));
+			fcntl(sock, F_SETFL, O_NONBLOCK);
 			setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 			setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 		}
@@ -129,7 +132,8 @@ static void accept_some(int number)
 static void end_over(struct end *end, int error)
 {
 	end->over = true;
-	end->error = error;
+	if (error)
+		end->error = error;
 	end->since = now();
 }
 
@@ -191,10 +195,12 @@ static void give(struct end *end)
 	ssize_t sent = send(end->sock, pattern_at_place(record->stream + 1, end->sent), len,
 			    MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (sent > 0)
+	if (sent > 0) {
 		end->sent += sent;
-	else if (errno != EAGAIN)
+	} else if (errno != EAGAIN) {
+		end->error = errno;
 		stop_sending(end);
+	}
 }
 
 static void reset(struct end *end)

@@ -68,6 +68,12 @@ bool one_in(__u64 *state, __u32 chances)
 	return !random_below(state, chances);
 }
 
+void raise_to(__s64 *most, __s64 value)
+{
+	if (value > __atomic_load_n(most, __ATOMIC_RELAXED))
+		__atomic_store_n(most, value, __ATOMIC_RELAXED);
+}
+
 void pattern_init(void)
 {
 	__u64 state = 1;

@@ -109,6 +109,8 @@ void report_end(FILE *figures)
 	}
 	fprintf(figures, "operations: %llu\n", operations());
 	fprintf(figures, "latest deadline us: %lld\n", shared->late / 1000);
+	fprintf(figures, "slowest end of a killed worker's context us: %lld\n",
+		shared->gone / 1000);
 	fprintf(figures, "violations: %d\n", shared->violations);
 	report_stop();
 }

@@ -16,20 +16,22 @@
 #define TICK		(50 * MS)
 #define REPORT		(10 * SECOND)
 /* A worker that does not go round its loop for so long hangs. */
-#define HANG		(60 * SECOND)
-/* Within which what a killed worker had is gone. */
-#define GONE		(5 * SECOND)
+#define HANG		(2 * PATIENCE)
 
 /**
  * struct place - where a worker runs
  * @pid: 0 while there is none
  * @killed: when it was killed, or 0
+ * @dead: when it was found dead, or 0; @pid is kept until nothing is left of it
+ * @gone: its context is not there any more
  * @beats: how often it went round when that was last looked at
  * @alive: when that had changed
  */
 struct place {
 	pid_t pid;
 	__s64 killed;
+	__s64 dead;
+	bool gone;
 	__u32 beats;
 	__s64 alive;
 };
@@ -44,6 +46,7 @@ void peers_start(void)
 
 	state = shared->seed;
 	peers_listen();
+	fflush(stdout);
 	for (i = 0; i < PEERS; i++) {
 		peers[i] = fork();
 		if (peers[i] < 0)
@@ -146,59 +149,55 @@ static void make_orphans(int number)
 			flag_set(&shared->records[i].orphan);
 }
 
-static void await_gone(int pid, __s64 since)
+/* The peers find what it has sent, and the end; its context goes. */
+static bool is_buried(int number)
 {
-	while (!context_is_gone(pid)) {
-		if (now() > since + GONE)
-			violation("a killed worker's context is not gone after %lld s",
-				  GONE / SECOND);
-		sleep_until(after(TICK));
-	}
-}
+	struct place *place = &places[number];
 
-/* The peers find what it has sent, and the end. */
-static void await_judged(int number)
-{
-	__s64 limit = after(PATIENCE);
-
-	while (!are_judged(number)) {
-		if (now() > limit)
-			violation("worker %d is dead, and its connections are not", number);
-		sleep_until(after(TICK));
+	if (now() > place->dead + PATIENCE)
+		violation("worker %d is dead, and its %s not", number,
+			  place->gone ? "connections are" : "context is");
+	if (!place->gone && context_is_gone(place->pid)) {
+		place->gone = true;
+		raise_to(&shared->gone, now() - (place->killed ?: place->dead));
 	}
+	if (!place->gone || !are_judged(number))
+		return false;
 	forget_records(number);
+	place->pid = 0;
+	return true;
 }
 
-static void bury(int number, pid_t pid)
+/* Where a worker was killed, another one takes its place. */
+static void replace_dead(void)
 {
-	__s64 since = places[number].killed ?: now();
+	static __s64 next;
+	int i;
 
-	places[number].pid = 0;
-	make_orphans(number);
-	await_gone(pid, since);
-	await_judged(number);
+	if (now() < next)
+		return;
+	for (i = 0; i < WORKERS; i++)
+		if (places[i].dead && is_buried(i) && !flag_get(&shared->ending))
+			start(i);
+	next = after(500 * MS);
 }
 
-/* Returns the number of a worker that has ended, or -1. */
-static int reap_one(void)
+static void reap_one(pid_t pid, int status)
 {
-	int status, number;
-	pid_t pid = waitpid(-1, &status, WNOHANG);
+	int number = number_of(pid);
+	struct place *place = &places[number];
 
-	if (pid <= 0)
-		return -1;
-	number = number_of(pid);
 	if (WIFEXITED(status) && !WEXITSTATUS(status) && flag_get(&shared->ending)) {
-		places[number].pid = 0;
-		return number;
+		place->pid = 0;
+		return;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
 		give_up();
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL ||
-	    (!places[number].killed && kinds[number].limit != OF_MEMORY))
+	    (!place->killed && kinds[number].limit != OF_MEMORY))
 		violation("worker %d ends with %x", number, status);
-	bury(number, pid);
-	return number;
+	place->dead = now();
+	make_orphans(number);
 }
 
 static void kill_one(void)
@@ -206,7 +205,7 @@ static void kill_one(void)
 	int number = random_below(&state, WORKERS);
 	struct place *place = &places[number];
 
-	if (!place->pid || place->killed)
+	if (!place->pid || place->killed || place->dead)
 		return;
 	place->killed = now();
 	kill(place->pid, SIGKILL);
@@ -221,7 +220,7 @@ static void look_for_hang(void)
 		struct place *place = &places[i];
 		__u32 beats = __atomic_load_n(&shared->beats[i], __ATOMIC_RELAXED);
 
-		if (beats != place->beats || !place->pid) {
+		if (beats != place->beats || !place->pid || place->dead) {
 			place->beats = beats;
 			place->alive = now();
 		} else if (now() > place->alive + HANG) {
@@ -234,11 +233,16 @@ static void look_for_hang(void)
 static void tick(void)
 {
 	static __s64 next_report;
+	int status;
+	pid_t pid;
 
 	sleep_until(after(TICK));
 	look_for_hang();
 	if (__atomic_load_n(&shared->violations, __ATOMIC_RELAXED))
 		give_up();
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		reap_one(pid, status);
+	replace_dead();
 	if (now() >= next_report) {
 		limits_read_events();
 		report_now();
@@ -246,15 +250,27 @@ static void tick(void)
 	}
 }
 
-static void play(__s64 end)
+static bool all_are_open(void)
 {
-	__s64 next_kill = after(4 * SECOND);
-	int number;
+	int i;
 
+	for (i = 0; i < WORKERS; i++)
+		if (!flag_get(&shared->open[i]))
+			return false;
+	return true;
+}
+
+static void play(int seconds)
+{
+	__s64 next_kill, end, limit = after(PATIENCE);
+
+	while (!all_are_open() && now() < limit)
+		tick();
+	report_now();
+	end = after(seconds * SECOND);
+	next_kill = after(SECOND);
 	while (now() < end) {
 		tick();
-		while ((number = reap_one()) >= 0)
-			start(number);
 		if (now() < next_kill)
 			continue;
 		kill_one();
@@ -289,18 +305,16 @@ static void await_quiet(void)
 
 void round_play(int seconds)
 {
-	__s64 end = after(seconds * SECOND);
 	int i;
 
 	__atomic_store_n(&shared->ending, false, __ATOMIC_RELEASE);
+	memset(shared->open, 0, sizeof(shared->open));
 	for (i = 0; i < WORKERS; i++)
 		start(i);
-	play(end);
+	play(seconds);
 	flag_set(&shared->ending);
-	while (workers_left()) {
+	while (workers_left())
 		tick();
-		reap_one();
-	}
 	await_quiet();
 	limits_read_events();
 	memory_sample();

@@ -24,7 +24,7 @@
 #define RECV_MAX	4096
 #define SEND_MAX	49152
 /* Nothing takes so long on a machine that is loaded. */
-#define PATIENCE	(90 * SECOND)
+#define PATIENCE	(120 * SECOND)
 /* How long a read may wait beside its data. */
 #define STALL		(10 * SECOND)
 
@@ -107,6 +107,8 @@ struct shared {
 	__s64 begin;
 	__u32 streams;
 	__s64 late;
+	__s64 gone;
+	bool open[WORKERS];
 	__u64 counts[COUNTS];
 	__u32 beats[WORKERS];
 	struct record records[WORKERS * SLOTS];
@@ -122,7 +124,7 @@ enum which { FIRST_RECV, SECOND_RECV, SEND, OPS };
  * @due: its own deadline is not before this time
  * @absolute: its own deadline is just this time
  * @side_due: nor is that of its side, as far as it is known
- * @cancels: how many cancels there had been for it
+ * @cancels: how many cancels that can concern it were over by then
  * @must: why it ends, or -1
  * @closing: its connection is being detached
  * @stalled: since when it has waited beside its data, or 0
@@ -145,6 +147,12 @@ struct slot {
 	__u8 *bytes;
 };
 
+/* How many calls to cancel have begun, and how many have returned. */
+struct cancels {
+	__u64 begun;
+	__u64 over;
+};
+
 /**
  * struct conn - a worker's end of a connection
  * @worker: whose it is
@@ -154,7 +162,7 @@ struct slot {
  * @ending: it is to be read to its end, and then to be closed
  * @read_end: it was read to its end
  * @broken: the peer has reset it
- * @cancels: how often operations on it were canceled
+ * @cancels: of operations on it
  * @canceled: how many of them ended for that
  * @deadlines: of the read side and of the write side
  */
@@ -168,7 +176,7 @@ struct conn {
 	bool ending;
 	bool read_end;
 	bool broken;
-	__u64 cancels;
+	struct cancels cancels;
 	__u64 canceled;
 	__u64 sent;
 	__u64 received;
@@ -194,7 +202,7 @@ struct caller {
  * @fd: the context
  * @ring: where it is mapped
  * @conns: those of the main thread, then those of the callers
- * @cancels: how often all operations were canceled
+ * @cancels: of all operations
  * @leave: the callers are to come to their end
  * @group: its control group's files, or -1
  */
@@ -206,7 +214,7 @@ struct worker {
 	struct cancelio_ring *ring;
 	struct conn *conns;
 	struct caller callers[CALLERS];
-	__u64 cancels;
+	struct cancels cancels;
 	bool leave;
 	int memory_max;
 	int memory_current;
@@ -226,12 +234,24 @@ __u64 count_of(enum count which);
 __u64 random_next(__u64 *state);
 __u32 random_below(__u64 *state, __u32 limit);
 bool one_in(__u64 *state, __u32 chances);
+void raise_to(__s64 *most, __s64 value);
 void pattern_init(void);
 const __u8 *pattern_at_place(__u32 stream, __u64 place);
 bool pattern_is(const __u8 *bytes, size_t len, __u32 stream, __u64 place);
 struct record *record_take(int worker);
 void record_leave(struct record *record);
 int records_used(int worker);
+
+static inline void cancel_begins(struct cancels *cancels)
+{
+	__atomic_add_fetch(&cancels->begun, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline void cancel_is_over(struct cancels *cancels)
+{
+	__atomic_add_fetch(&cancels->over, 1, __ATOMIC_SEQ_CST);
+}
+
 static inline bool flag_get(const bool *flag)
 {
 	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);

@@ -145,6 +145,7 @@ void worker_run(int number, __u64 seed)
 	make_conns(&worker);
 	open_context(&worker);
 	open_conns(&worker);
+	flag_set(&shared->open[number]);
 	callers_start(&worker);
 	limits_tighten(&worker);
 	work(&worker);

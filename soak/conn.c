@@ -228,6 +228,7 @@ void conn_begin(struct conn *conn, enum which which, __u64 *random, struct cance
 
 	memset(slot, 0, sizeof(*slot));
 	slot->bytes = bytes;
+	slot->order = ++conn->begun;
 	slot->since = now();
 	slot->due = CANCELIO_NEVER;
 	slot->side_due = conn->deadlines[which == SEND];
@@ -360,6 +361,11 @@ static void judge_recv(struct conn *conn, const struct slot *slot,
 	if (end->bytes && end->reason != CANCELIO_DONE && !slot->waitall)
 		violation("a read has taken %u bytes and ends with reason %u", end->bytes,
 			  end->reason);
+	if (end->reason == CANCELIO_DONE) {
+		if (slot->order < conn->last_read)
+			violation("a read is done after a later one");
+		conn->last_read = slot->order;
+	}
 	if (!pattern_is(slot->bytes, end->bytes, stream, conn->received))
 		violation("stream %u: wrong bytes behind %llu", stream, conn->received);
 	if (memcmp(slot->bytes + end->bytes, untouched, RECV_MAX - end->bytes))

@@ -224,24 +224,53 @@ static void hit_memory(struct worker *worker)
 	limit_set(worker, memory_used(worker) + LEFT);
 }
 
-/* Attached sockets count whether the program has a descriptor of them or not. */
+/* The main thread's own; the callers' come and go. */
+static int attached(const struct worker *worker)
+{
+	int i, attached = 0;
+
+	for (i = 0; i < worker->kind->conns - CALLERS * CALLER_CONNS; i++)
+		attached += !!worker->conns[i].id;
+	return attached;
+}
+
+static int attach_new(const struct worker *worker, __u64 *conn)
+{
+	int ret, sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (sock < 0)
+		return 1;
+	ret = cio_attach(worker->fd, sock, conn);
+	close(sock);
+	return ret;
+}
+
+/*
+ * Attached sockets count whether the program has a descriptor of them or not, and those
+ * that were detached do not, from some moment on.
+ */
 static void hit_attached(struct worker *worker)
 {
-	__u64 conns[256];
-	int sock, i, count = 0, ret = 0;
+	int least = SPARE_FILES + worker->kind->conns - CALLERS * CALLER_CONNS - attached(worker);
+	__s64 limit = after(PATIENCE / 4);
+	int i, count = 0, ret = 0;
+	__u64 conns[512];
 
-	while (!ret && count < 256) {
-		sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		if (sock < 0)
-			break;
-		ret = cio_attach(worker->fd, sock, &conns[count]);
+	while (count < 512 && ret <= 0) {
+		ret = attach_new(worker, &conns[count]);
 		count += !ret;
-		close(sock);
+		if (ret == -EMFILE && count >= least)
+			break;
+		if (ret == -EMFILE && now() < limit)
+			sleep_until(after(20 * MS));
+		else if (ret < 0)
+			violation("only %d sockets of %d can be attached: %s", count, least,
+				  strerror(-ret));
 	}
 	if (ret == -EMFILE)
 		count_add(EMFILE_ATTACH, 1);
-	else if (sock >= 0)
-		violation("sockets beyond the limit: %d attached, %d", count, ret);
+	else if (ret <= 0)
+		violation("sockets beyond the limit: %d attached", count);
 	for (i = 0; i < count; i++)
 		if (cio_detach(worker->fd, conns[i]))
 			violation("one of them cannot be detached");

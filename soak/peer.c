@@ -317,6 +317,8 @@ void peer_run(int number)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	before_violation = NULL;
 	state = shared->seed * 1000 + number;
+	/* Memory that it will come to use is no loss. */
+	memset(ends, POISON, sizeof(ends));
 	while (!flag_get(&shared->quit)) {
 		accept_some(number);
 		for (i = 0; i < TURN && i < count; i++) {

@@ -274,7 +274,7 @@ static void play(int seconds)
 		if (now() < next_kill)
 			continue;
 		kill_one();
-		next_kill = after((1 + random_below(&state, 5)) * SECOND);
+		next_kill = after((3 + random_below(&state, 6)) * SECOND);
 	}
 }
 

@@ -120,6 +120,7 @@ enum which { FIRST_RECV, SECOND_RECV, SEND, OPS };
 /**
  * struct slot - an operation that is pending, or could be
  * @id: the kernel's name
+ * @order: its number among those of its connection
  * @since: when it was submitted
  * @due: its own deadline is not before this time
  * @absolute: its own deadline is just this time
@@ -136,6 +137,7 @@ struct slot {
 	bool nowait;
 	bool absolute;
 	__u64 id;
+	__u64 order;
 	__u32 len;
 	__s64 since;
 	__s64 due;
@@ -164,6 +166,8 @@ struct cancels {
  * @broken: the peer has reset it
  * @cancels: of operations on it
  * @canceled: how many of them ended for that
+ * @begun: how many operations there were
+ * @last_read: the order of the last read that was done
  * @deadlines: of the read side and of the write side
  */
 struct conn {
@@ -178,6 +182,8 @@ struct conn {
 	bool broken;
 	struct cancels cancels;
 	__u64 canceled;
+	__u64 begun;
+	__u64 last_read;
 	__u64 sent;
 	__u64 received;
 	__s64 deadlines[2];

@@ -29,8 +29,11 @@
 #define GONE		(5 * SECOND)
 #define LATER		(100 * MS)
 /* How long the others are watched before the kill, and still after it. */
-#define BEFORE		(6 * SECOND)
+#define BEFORE		(4 * SECOND)
 #define AFTER		(1 * SECOND)
+
+/* A host that stalls for a moment does so in one of them: that in the middle counts. */
+#define TAKES		3
 
 #define ENGINES		2
 #define WATCHED		8
@@ -295,7 +298,8 @@ static void print_scene(const char *name, __s64 process, __s64 gone, FILE *figur
 	fprintf(figures, "kill %s sleep meanwhile us: %lld\n", name, s->slept[at] / 1000);
 }
 
-static void kill_scene(const char *name, __u32 engine, FILE *figures)
+/* Returns how much later the deadlines were than before. */
+static __s64 kill_scene(const char *name, __u32 engine, FILE *figures)
 {
 	pid_t bystander, victim;
 	__s64 process, gone;
@@ -321,10 +325,31 @@ static void kill_scene(const char *name, __u32 engine, FILE *figures)
 	print_scene(name, process, gone, figures);
 	if (gone > GONE)
 		violation("%d operations were gone after %lld ms", scene->pending, gone / MS);
-	if (scene->late[WATCH_KILL] > scene->late[WATCH_BEFORE] + LATER)
-		violation("a kill makes another process's deadlines %lld ms late, from %lld ms",
-			  scene->late[WATCH_KILL] / MS, scene->late[WATCH_BEFORE] / MS);
 	await_unused();
+	return scene->late[WATCH_KILL] - scene->late[WATCH_BEFORE];
+}
+
+static int compare(const void *a, const void *b)
+{
+	__s64 one = *(const __s64 *)a, other = *(const __s64 *)b;
+
+	return (one > other) - (one < other);
+}
+
+static void play_takes(const char *engine_name, __u32 engine, FILE *figures)
+{
+	__s64 later[TAKES];
+	char name[32];
+	int i;
+
+	for (i = 0; i < TAKES; i++) {
+		snprintf(name, sizeof(name), "%s %d", engine_name, i + 1);
+		later[i] = kill_scene(name, engine, figures);
+	}
+	qsort(later, TAKES, sizeof(later[0]), compare);
+	if (later[TAKES / 2] > LATER)
+		violation("a kill (%s) makes another process's deadlines %lld ms later",
+			  engine_name, later[TAKES / 2] / MS);
 }
 
 void kill_scenes(FILE *figures)
@@ -333,6 +358,6 @@ void kill_scenes(FILE *figures)
 		     -1, 0);
 	if (scene == MAP_FAILED)
 		violation("no memory");
-	kill_scene("poll", CANCELIO_ENGINE_POLL, figures);
-	kill_scene("thread", CANCELIO_ENGINE_THREAD, figures);
+	play_takes("poll", CANCELIO_ENGINE_POLL, figures);
+	play_takes("thread", CANCELIO_ENGINE_THREAD, figures);
 }

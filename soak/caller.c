@@ -161,7 +161,7 @@ void callers_start(struct worker *worker)
 }
 
 /* The conn may be another one by now, or none. */
-static void cancel(struct worker *worker, struct conn *conn)
+static void cancel_ops(struct worker *worker, struct conn *conn)
 {
 	__u64 id = __atomic_load_n(&conn->id, __ATOMIC_ACQUIRE);
 	int ret;
@@ -180,7 +180,7 @@ void callers_disturb(struct worker *worker)
 
 	switch (random_below(&worker->random, 40)) {
 	case 0:
-		cancel(worker, &caller->conns[random_below(&worker->random, CALLER_CONNS)]);
+		cancel_ops(worker, &caller->conns[random_below(&worker->random, CALLER_CONNS)]);
 		break;
 	case 1 ... 3:
 		pthread_kill(caller->thread, SIGUSR1);
@@ -202,7 +202,7 @@ void callers_end(struct worker *worker)
 
 		while (pthread_tryjoin_np(caller->thread, NULL)) {
 			for (j = 0; j < CALLER_CONNS; j++)
-				cancel(worker, &caller->conns[j]);
+				cancel_ops(worker, &caller->conns[j]);
 			worker_drain(worker);
 			__atomic_add_fetch(&shared->beats[worker->number], 1, __ATOMIC_RELAXED);
 			sleep_until(after(50 * MS));

@@ -283,17 +283,19 @@ static void print_scene(const char *name, __s64 process, __s64 gone, FILE *figur
 
 	printf("soak: kill (%s): %d operations, gone after %lld ms (the process %lld ms)\n",
 	       name, s->pending, gone / MS, process / MS);
-	printf("soak: kill (%s): deadlines of another process: %lld us late before (of %d),"
-	       " %lld us in that time (of %d)\n", name, s->late[before] / 1000,
+	printf("soak: kill (%s): deadlines of another process, us late: ", name);
+	printf("%lld before (of %d), %lld in that time (of %d)\n", s->late[before] / 1000,
 	       s->count[before], s->late[at] / 1000, s->count[at]);
-	printf("soak: kill (%s): told %lld us and %lld us late; plain sleeps: %lld us and %lld us\n",
-	       name, s->told[before] / 1000, s->told[at] / 1000, s->slept[before] / 1000,
-	       s->slept[at] / 1000);
+	printf("soak: kill (%s): it was told of them, us late: %lld and %lld; ", name,
+	       s->told[before] / 1000, s->told[at] / 1000);
+	printf("plain sleeps: %lld and %lld\n", s->slept[before] / 1000, s->slept[at] / 1000);
 	fflush(stdout);
 	fprintf(figures, "kill %s operations: %d\n", name, s->pending);
 	fprintf(figures, "kill %s gone us: %lld\n", name, gone / 1000);
 	fprintf(figures, "kill %s late before us: %lld\n", name, s->late[before] / 1000);
 	fprintf(figures, "kill %s late meanwhile us: %lld\n", name, s->late[at] / 1000);
+	fprintf(figures, "kill %s told before us: %lld\n", name, s->told[before] / 1000);
+	fprintf(figures, "kill %s told meanwhile us: %lld\n", name, s->told[at] / 1000);
 	fprintf(figures, "kill %s sleep before us: %lld\n", name, s->slept[before] / 1000);
 	fprintf(figures, "kill %s sleep meanwhile us: %lld\n", name, s->slept[at] / 1000);
 }

@@ -46,7 +46,7 @@ static long number_of(const char *file, const char *line, const char *word)
 	return value;
 }
 
-static long meminfo(const char *word)
+static long kib_of(const char *word)
 {
 	char line[32];
 
@@ -61,7 +61,7 @@ static long sockets(void)
 		number_of("/proc/net/sockstat6", "TCP6:", "inuse");
 }
 
-static void drop_caches(void)
+static void drop_pages(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
@@ -74,10 +74,10 @@ static void measure(long *to)
 {
 	int i;
 
-	to[USED] = number_of("/proc/meminfo", "MemTotal:", "MemTotal") - meminfo("MemFree") -
-		meminfo("Buffers") - meminfo("Cached") - meminfo("SReclaimable");
+	to[USED] = number_of("/proc/meminfo", "MemTotal:", "MemTotal") - kib_of("MemFree") -
+		kib_of("Buffers") - kib_of("Cached") - kib_of("SReclaimable");
 	for (i = SLAB; i < SOCKETS; i++)
-		to[i] = meminfo(names[i]);
+		to[i] = kib_of(names[i]);
 	to[SOCKETS] = sockets();
 }
 
@@ -110,7 +110,7 @@ void memory_sample(void)
 		sleep_until(after(50 * MS));
 	}
 	sleep_until(after(REST));
-	drop_caches();
+	drop_pages();
 	sleep_until(after(REST));
 	if (count == MAX_SAMPLES)
 		count--;

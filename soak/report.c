@@ -57,27 +57,36 @@ static int alive(void)
 	return alive;
 }
 
+static __u64 mebibytes(void)
+{
+	return (count_of(UP) + count_of(DOWN)) >> 20;
+}
+
+static void print_limits(void)
+{
+	printf("         limits: memory %llu, ENOMEM %llu of SETUP, %llu of ATTACH, ",
+	       count_of(MEMORY_MAX), count_of(NOMEM_SETUP), count_of(NOMEM_ATTACH));
+	printf("%llu of SUBMIT, %llu killed; EMFILE %llu of ATTACH, %llu of socket; ",
+	       count_of(NOMEM_SUBMIT), count_of(OOM_KILLS), count_of(EMFILE_ATTACH),
+	       count_of(EMFILE_SOCKET));
+	printf("EAGAIN %llu of SUBMIT, %llu of SETUP\n", count_of(AGAIN_RING),
+	       count_of(AGAIN_THREADS));
+}
+
 void report_now(void)
 {
-	static int most;
 	int conns = alive();
 
-	printf("%5lld s  %d connections, %llu made, %llu compared  %llu operations:"
-	       " %llu done %llu error %llu deadline %llu canceled %llu closed  %llu MiB"
-	       "  %llu kills\n", seconds(), conns, count_of(MADE),
-	       count_of(EXACT), operations(), count_of(DONE), count_of(ERRORS),
-	       count_of(DEADLINES), count_of(CANCELS), count_of(CLOSES),
-	       (count_of(UP) + count_of(DOWN)) >> 20, count_of(KILLS));
-	printf("         limits: memory %llu (ENOMEM %llu, %llu, %llu; killed %llu)"
-	       "  files %llu, %llu  ring %llu  threads %llu; latest deadline %lld ms\n",
-	       count_of(MEMORY_MAX), count_of(NOMEM_SETUP), count_of(NOMEM_ATTACH),
-	       count_of(NOMEM_SUBMIT), count_of(OOM_KILLS), count_of(EMFILE_ATTACH),
-	       count_of(EMFILE_SOCKET), count_of(AGAIN_RING), count_of(AGAIN_THREADS),
-	       shared->late / MS);
+	printf("%5lld s  connections: %d now, %llu made, %llu compared, %llu MiB; %llu kills\n",
+	       seconds(), conns, count_of(MADE), count_of(EXACT), mebibytes(), count_of(KILLS));
+	printf("         operations: %llu done, %llu error, %llu deadline, ", count_of(DONE),
+	       count_of(ERRORS), count_of(DEADLINES));
+	printf("%llu canceled, %llu closed; latest deadline %lld ms\n", count_of(CANCELS),
+	       count_of(CLOSES), shared->late / MS);
+	print_limits();
 	fflush(stdout);
-	if (conns > most)
-		most = conns;
-	shared->most = most;
+	if (conns > shared->most)
+		shared->most = conns;
 }
 
 /* A limit that nobody came to was no limit. */
@@ -89,10 +98,10 @@ static bool is_missing(enum count which)
 /* The last line, also of a run that a violation has ended. */
 void report_stop(void)
 {
-	printf("soak: %lld s, %llu connections, up to %d at once, %llu operations, %llu MiB,"
-	       " %llu kills, %d violations\n", seconds(), count_of(MADE), shared->most,
-	       operations(), (count_of(UP) + count_of(DOWN)) >> 20, count_of(KILLS),
-	       shared->violations);
+	printf("soak: %lld s, %llu connections, up to %d at once, ", seconds(), count_of(MADE),
+	       shared->most);
+	printf("%llu operations, %llu MiB, %llu kills, %d violations\n", operations(),
+	       mebibytes(), count_of(KILLS), shared->violations);
 	fflush(stdout);
 }
 

@@ -242,16 +242,28 @@ static void exchange(struct end *end)
 	}
 }
 
-/* What came, against what the worker says; false: it has not said so yet. */
+/* Whether the worker has said how it comes that the connection has ended in this way. */
+static bool is_explained(const struct end *end)
+{
+	const struct record *record = end->record;
+
+	if (flag_get(&record->orphan))
+		return true;
+	if (!flag_get(&record->finished))
+		return false;
+	return !end->error || flag_get(&record->aborted) || flag_get(&record->reset);
+}
+
+/* What came, against what the worker says; false: it has not said so yet, or is dying. */
 static bool judge(const struct end *end)
 {
 	const struct record *record = end->record;
 	bool orphan = flag_get(&record->orphan);
 
-	if (!orphan && !flag_get(&record->finished)) {
+	if (!is_explained(end)) {
 		if (now() > end->since + PATIENCE)
-			violation("stream %u ended, and its writer does not know: %s",
-				  record->stream, strerror(end->error));
+			violation("stream %u ended by itself: %s", record->stream,
+				  strerror(end->error));
 		return false;
 	}
 	if (end->received > record->asked)
@@ -262,8 +274,6 @@ static bool judge(const struct end *end)
 		return true;
 	}
 	if (end->error) {
-		if (!record->aborted && !record->reset)
-			violation("stream %u: %s", record->stream, strerror(end->error));
 		if (end->received > record->sent)
 			violation("stream %u: %llu bytes came, %llu were sent",
 				  record->stream, end->received, record->sent);

@@ -695,4 +695,27 @@ TEST_F(local, C4_WAITALL_does_not_join_what_came_with_descriptors)
 	}
 }
 
+TEST_F(local, C4_WAITALL_joins_what_came_without_descriptors)
+{
+	union control control = {};
+	char buffer[4] = {};
+	struct cancelio_iovec iov = iovec_of(buffer, 4);
+	struct cancelio_msg message = message_of(&iov, 1);
+	struct cancelio_completion result;
+
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "streams only");
+	message.control = (unsigned long)&control;
+	message.control_len = sizeof(control);
+	ASSERT_EQ(2, write(self->peer, "ab", 2));
+	ASSERT_EQ(1, submit_one(self->fd, with_msg_flags(op_recvmsg(self->conn, &message),
+							 MSG_WAITALL)));
+	EXPECT_TRUE(stays_empty(self->fd));
+	ASSERT_EQ(2, write(self->peer, "cd", 2));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_DONE(result, 4);
+	EXPECT_EQ(0, memcmp("abcd", buffer, 4));
+	EXPECT_EQ(0, message.control_len);
+}
+
 TEST_HARNESS_MAIN

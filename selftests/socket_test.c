@@ -116,6 +116,35 @@ TEST_F(tcp, C33_reset_seen_by_a_write_is_also_told_to_the_next_read)
 	EXPECT_ERROR(result, -ECONNRESET);
 }
 
+TEST_F(tcp, C33_error_is_not_told_of_the_next_connection)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int listener = tcp_listen(variant->family), peer;
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	struct cancelio_completion result;
+	char byte;
+
+	ASSERT_LE(0, listener);
+	ASSERT_EQ(0, close_with_reset(self->peer));
+	ASSERT_LT(0, wait_events(self->sock, POLLHUP) & POLLHUP);
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	EXPECT_ERROR(result, -ECONNRESET);
+	ASSERT_EQ(0, connect(self->sock, &none, sizeof(none)));
+	ASSERT_EQ(0, getsockname(listener, (struct sockaddr *)&address, &len));
+	ASSERT_EQ(0, connect(self->sock, (struct sockaddr *)&address, len));
+	peer = accept(listener, NULL, NULL);
+	ASSERT_LE(0, peer);
+	ASSERT_EQ(1, write(peer, "x", 1));
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	EXPECT_DONE(result, 1);
+	/* The end of this one is no error. */
+	ASSERT_EQ(0, close(peer));
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	EXPECT_DONE(result, 0);
+	close(listener);
+}
+
 TEST_F(tcp, C7_write_to_a_closed_peer_is_EPIPE_without_SIGPIPE)
 {
 	struct cancelio_completion result;

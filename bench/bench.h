@@ -59,11 +59,13 @@ static inline __s64 due(unsigned int op, __s64 deadline, __s64 spread)
 	return deadline + ((op * 2654435761ULL % (1U << 20)) * (spread >> 20));
 }
 
+enum keeper { BY_NOBODY, BY_PROGRAM, BY_KERNEL };
+
 /**
  * struct peer - a way to receive; what it does not know is NULL
  * @name: what the table calls it
  * @kind: for those of one file
- * @deadlines: it keeps deadlines
+ * @deadlines: who keeps them
  * @open: begin with the sockets of a set; false where the kernel lacks something
  * @close: the end
  * @recv_one: a message is there: receive it, with a deadline
@@ -85,7 +87,7 @@ static inline __s64 due(unsigned int op, __s64 deadline, __s64 spread)
 struct peer {
 	const char *name;
 	unsigned int kind;
-	bool deadlines;
+	enum keeper deadlines;
 	bool (*open)(const struct peer *peer, const struct set *set);
 	void (*close)(void);
 	void (*recv_one)(unsigned int i);
@@ -131,7 +133,7 @@ static inline char *buffer_of(unsigned int op)
 }
 
 /* main.c: says what does not work, and ends the program. */
-noreturn void fatal(const char *what, int error);
+noreturn void give_up(const char *what, int error);
 
 /* measure.c */
 __s64 now(void);

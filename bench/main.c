@@ -48,7 +48,7 @@ static unsigned int nr_wanted;
 static const char *wanted_peer;
 static bool quick;
 
-void fatal(const char *what, int error)
+void give_up(const char *what, int error)
 {
 	printf("fatal\t%s\t%s\n", what, error ? strerror(error) : "");
 	fflush(stdout);
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	memset(buffers, 1, sizeof(buffers));
 	if (setrlimit(RLIMIT_NOFILE, &limit))
-		fatal("RLIMIT_NOFILE", errno);
+		give_up("RLIMIT_NOFILE", errno);
 	settle();
 	for (i = 0; groups[i]; i++) {
 		for (row = groups[i]; row->name; row++) {
@@ -121,6 +121,6 @@ int main(int argc, char **argv)
 		}
 	}
 	if (ran < nr_wanted || !ran)
-		fatal("no such row", 0);
+		give_up("no such row", 0);
 	return 0;
 }

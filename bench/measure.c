@@ -77,7 +77,7 @@ static __s64 sum_of(const char *file, const char *key)
 	FILE *in = fopen(file, "r");
 
 	if (!in)
-		fatal(file, 0);
+		give_up(file, 0);
 	while (fgets(line, sizeof(line), in)) {
 		const char *text = line + strspn(line, " ");
 

@@ -24,13 +24,13 @@ static __s64 *deadlines;
 static void receive(unsigned int i)
 {
 	if (recv(set->near[i], buffer_of(i), ROOM, 0) != MESSAGE)
-		fatal("recv", errno);
+		give_up("recv", errno);
 }
 
 static void answer(unsigned int i)
 {
 	if (send(set->near[i], buffer_of(i), MESSAGE, 0) != MESSAGE)
-		fatal("send", errno);
+		give_up("send", errno);
 }
 
 static void set_timeout(int fd, long seconds)
@@ -38,7 +38,7 @@ static void set_timeout(int fd, long seconds)
 	struct timeval time = { .tv_sec = seconds };
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)))
-		fatal("SO_RCVTIMEO", errno);
+		give_up("SO_RCVTIMEO", errno);
 }
 
 static bool calls_open(const struct peer *peer, const struct set *sockets)
@@ -49,7 +49,7 @@ static bool calls_open(const struct peer *peer, const struct set *sockets)
 	polled = calloc(set->count, sizeof(*polled));
 	deadlines = calloc(set->count, sizeof(*deadlines));
 	if (!polled || !deadlines)
-		fatal("peer", ENOMEM);
+		give_up("peer", ENOMEM);
 	for (i = 0; i < set->count; i++) {
 		polled[i] = (struct pollfd){ .fd = set->near[i], .events = POLLIN };
 		if (peer->kind == RCVTIMEO)
@@ -88,14 +88,14 @@ static int poll_for(struct pollfd *fds, unsigned int n, __s64 ns)
 	int ready = ppoll(fds, n, &time, NULL);
 
 	if (ready < 0)
-		fatal("ppoll", errno);
+		give_up("ppoll", errno);
 	return ready;
 }
 
 static void ppoll_recv_one(unsigned int i)
 {
 	if (poll_for(&polled[i], 1, RENEWAL) != 1)
-		fatal("ppoll", ETIME);
+		give_up("ppoll", ETIME);
 	receive(i);
 }
 
@@ -142,7 +142,7 @@ static void ppoll_serve(unsigned long messages)
 		int ready = poll_for(polled, set->count, earliest() - time);
 
 		if (!ready)
-			fatal("ppoll", ETIME);
+			give_up("ppoll", ETIME);
 		time = now();
 		for (i = 0; ready; i++) {
 			if (!polled[i].revents)
@@ -182,7 +182,7 @@ static void threads_serve(unsigned long messages)
 	unsigned int i;
 
 	if (!servers)
-		fatal("servers", ENOMEM);
+		give_up("servers", ENOMEM);
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, 64 << 10);
 	for (i = 0; i < set->count; i++) {
@@ -191,7 +191,7 @@ static void threads_serve(unsigned long messages)
 		if (set->count == 1)
 			serve_one(&servers[i]);
 		else if (pthread_create(&servers[i].thread, &small, serve_one, &servers[i]))
-			fatal("thread", errno);
+			give_up("thread", errno);
 	}
 	for (i = 0; i < set->count && set->count > 1; i++)
 		pthread_join(servers[i].thread, NULL);
@@ -213,7 +213,7 @@ const struct peer peer_bare = {
 const struct peer peer_ppoll = {
 	.name = "ppoll",
 	.kind = PPOLL,
-	.deadlines = true,
+	.deadlines = BY_KERNEL,
 	.open = calls_open,
 	.close = calls_close,
 	.recv_one = ppoll_recv_one,
@@ -226,7 +226,7 @@ const struct peer peer_ppoll = {
 const struct peer peer_rcvtimeo = {
 	.name = "rcvtimeo",
 	.kind = RCVTIMEO,
-	.deadlines = true,
+	.deadlines = BY_KERNEL,
 	.open = calls_open,
 	.close = calls_close,
 	.recv_one = receive,

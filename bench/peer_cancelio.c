@@ -45,7 +45,7 @@ static bool cancelio_begin(const struct peer *peer, const struct set *sockets)
 	conns = calloc(set->count, sizeof(*conns));
 	ids = calloc(set->ops, sizeof(*ids));
 	if (!conns || !ids)
-		fatal("cancelio", ENOMEM);
+		give_up("cancelio", ENOMEM);
 	/* Memory that the program has is not the kernel's. */
 	memset(ids, 1, set->ops * sizeof(*ids));
 	if (peer->kind == CANCELIO_ENGINE_THREAD)
@@ -53,12 +53,14 @@ static bool cancelio_begin(const struct peer *peer, const struct set *sockets)
 	ret = cancelio_open(&context, &setup);
 	if (ret == -EOPNOTSUPP)
 		return false;
-	if (ret || (ret = cancelio_map_ring(context)))
-		fatal("cancelio", -ret);
+	if (!ret)
+		ret = cancelio_map_ring(context);
+	if (ret)
+		give_up("cancelio", -ret);
 	for (i = 0; i < set->count; i++) {
 		ret = cancelio_attach_fd(context, set->near[i], &conns[i]);
 		if (ret)
-			fatal("cancelio: attach", -ret);
+			give_up("cancelio: attach", -ret);
 	}
 	return true;
 }
@@ -83,16 +85,16 @@ static struct cancelio_op recv_op(unsigned int op, unsigned int i, __u32 flags, 
 	};
 }
 
-static void submit(unsigned int n, __u64 *to)
+static void submit_ops(unsigned int n, __u64 *to)
 {
 	int refused, ret = cancelio_submit(context, ops, n, to, &refused);
 
 	if (ret != (int)n)
-		fatal("cancelio: submit", ret < 0 ? -ret : -refused);
+		give_up("cancelio: submit", ret < 0 ? -ret : -refused);
 }
 
 /* What interrupts it may be no signal, but work that io_uring has left with the thread. */
-static void call(const struct cancelio_op *op)
+static void call_for(const struct cancelio_op *op)
 {
 	struct cancelio_completion end;
 	__u64 id;
@@ -101,14 +103,14 @@ static void call(const struct cancelio_op *op)
 	while (ret == -EINTR && id)
 		ret = cancelio_wait_op(context, id, CANCELIO_NEVER, &end);
 	if (ret || end.bytes != MESSAGE)
-		fatal("cancelio: call", ret ? -ret : -end.error);
+		give_up("cancelio: call", ret ? -ret : -end.error);
 }
 
 static void cancelio_recv_one(unsigned int i)
 {
 	struct cancelio_op op = recv_op(i, i, CANCELIO_OP_DEADLINE, FAR_AWAY);
 
-	call(&op);
+	call_for(&op);
 }
 
 static void submit_many(unsigned int n)
@@ -117,7 +119,7 @@ static void submit_many(unsigned int n)
 
 	for (i = 0; i < n; i++)
 		ops[i] = recv_op(i, i, CANCELIO_OP_DEADLINE, FAR_AWAY);
-	submit(n, NULL);
+	submit_ops(n, NULL);
 }
 
 /* Take @n completions of receives that have their message. */
@@ -127,9 +129,9 @@ static void take(unsigned int n)
 
 	for (i = 0; i < count; i++)
 		if (done[i].bytes != MESSAGE)
-			fatal("cancelio: recv", -done[i].error);
+			give_up("cancelio: recv", -done[i].error);
 	if (count != (int)n)
-		fatal("cancelio: completions", 0);
+		give_up("cancelio: completions", 0);
 	cancelio_advance(context, count);
 }
 
@@ -147,7 +149,7 @@ static void wait_for(unsigned int n)
 		ret = cancelio_wait(context, n, CANCELIO_NEVER, NULL, 0);
 	} while (ret == -EINTR);
 	if (ret < 0)
-		fatal("cancelio: wait", -ret);
+		give_up("cancelio: wait", -ret);
 }
 
 static void cancelio_collect(unsigned int n)
@@ -175,9 +177,9 @@ static void arm_and_cancel(unsigned int i, __u32 flags, __s64 deadline)
 	__u64 id;
 
 	ops[0] = recv_op(i, i, flags, deadline);
-	submit(1, &id);
+	submit_ops(1, &id);
 	if (cancelio_cancel_id(context, id) != 1)
-		fatal("cancelio: cancel", ENOENT);
+		give_up("cancelio: cancel", ENOENT);
 	cancelio_forget(1);
 }
 
@@ -196,7 +198,7 @@ static void cancelio_move(unsigned int i, __s64 deadline)
 	int ret = cancelio_move_deadline(context, conns[i], CANCELIO_READ, deadline, 0);
 
 	if (ret)
-		fatal("cancelio: deadline", -ret);
+		give_up("cancelio: deadline", -ret);
 }
 
 static struct cancelio_op pending_op(unsigned int op, __s64 deadline)
@@ -216,20 +218,20 @@ static void cancelio_pend(unsigned int first, unsigned int n, __s64 deadline, __
 	for (begin = first; begin < first + n; begin += i) {
 		for (i = 0; i < CANCELIO_MAX_BATCH && begin + i < first + n; i++)
 			ops[i] = pending_op(begin + i, due(begin + i, deadline, spread));
-		submit(i, &ids[begin]);
+		submit_ops(i, &ids[begin]);
 	}
 }
 
 static void cancelio_cancel_one(unsigned int op)
 {
 	if (cancelio_cancel_id(context, ids[op]) != 1)
-		fatal("cancelio: cancel", ENOENT);
+		give_up("cancelio: cancel", ENOENT);
 }
 
 static void cancelio_cancel_all_of(unsigned int i)
 {
 	if (cancelio_cancel_conn_ops(context, conns[i], CANCELIO_READ) < 1)
-		fatal("cancelio: cancel", ENOENT);
+		give_up("cancelio: cancel", ENOENT);
 }
 
 static unsigned int cancelio_seen(void)
@@ -240,7 +242,7 @@ static unsigned int cancelio_seen(void)
 static void answer(unsigned int i)
 {
 	if (send(set->near[i], buffer_of(i), MESSAGE, 0) != MESSAGE)
-		fatal("send", errno);
+		give_up("send", errno);
 }
 
 /* In blocking style: a call for each read. */
@@ -250,7 +252,7 @@ static void serve_one(unsigned long messages)
 	unsigned long left;
 
 	for (left = messages; left; left--) {
-		call(&op);
+		call_for(&op);
 		answer(0);
 	}
 }
@@ -262,7 +264,7 @@ static void serve_many(unsigned long messages)
 
 	for (i = 0; i < n; i++)
 		ops[i] = recv_op(i, i, CANCELIO_OP_TIMEOUT, RENEWAL);
-	submit(n, NULL);
+	submit_ops(n, NULL);
 	while (left) {
 		int count, k;
 
@@ -271,12 +273,12 @@ static void serve_many(unsigned long messages)
 		for (k = 0; k < count; k++) {
 			i = done[k].user_data;
 			if (done[k].bytes != MESSAGE)
-				fatal("cancelio: recv", -done[k].error);
+				give_up("cancelio: recv", -done[k].error);
 			answer(i);
 			ops[k] = recv_op(i, i, CANCELIO_OP_TIMEOUT, RENEWAL);
 		}
 		cancelio_advance(context, count);
-		submit(count, NULL);
+		submit_ops(count, NULL);
 		left -= count;
 	}
 }
@@ -292,7 +294,7 @@ static void cancelio_serve(unsigned long messages)
 #define CANCELIO(name_, engine_) {			\
 	.name = name_,					\
 	.kind = engine_,				\
-	.deadlines = true,				\
+	.deadlines = BY_KERNEL,				\
 	.open = cancelio_begin,				\
 	.close = cancelio_end,				\
 	.recv_one = cancelio_recv_one,			\

@@ -35,7 +35,7 @@ static void add(int fd, unsigned int data)
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u32 = data };
 
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
-		fatal("epoll_ctl", errno);
+		give_up("epoll_ctl", errno);
 }
 
 static void set_timer(unsigned int i, __s64 time, int flags)
@@ -45,7 +45,7 @@ static void set_timer(unsigned int i, __s64 time, int flags)
 	};
 
 	if (timerfd_settime(timers[i], flags, &at, NULL))
-		fatal("timerfd_settime", errno);
+		give_up("timerfd_settime", errno);
 }
 
 static void epoll_move(unsigned int i, __s64 deadline)
@@ -64,19 +64,19 @@ static bool epoll_open(const struct peer *peer, const struct set *sockets)
 	kind = peer->kind;
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
-		fatal("epoll_create1", errno);
+		give_up("epoll_create1", errno);
 	if (kind == WHEEL)
 		wheel_open(set->count);
 	timers = calloc(set->count, sizeof(*timers));
 	if (!timers)
-		fatal("timers", ENOMEM);
+		give_up("timers", ENOMEM);
 	for (i = 0; i < set->count; i++) {
 		add(set->near[i], i);
 		if (kind == WHEEL)
 			continue;
 		timers[i] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 		if (timers[i] < 0)
-			fatal("timerfd_create", errno);
+			give_up("timerfd_create", errno);
 		add(timers[i], i | OF_TIMER);
 		set_timer(i, FAR_AWAY, 0);
 	}
@@ -99,13 +99,13 @@ static void epoll_close(void)
 static void receive(unsigned int i)
 {
 	if (recv(set->near[i], buffer_of(i), ROOM, MSG_DONTWAIT) != MESSAGE)
-		fatal("recv", errno);
+		give_up("recv", errno);
 }
 
 static void answer(unsigned int i)
 {
 	if (send(set->near[i], buffer_of(i), MESSAGE, MSG_DONTWAIT) != MESSAGE)
-		fatal("send", errno);
+		give_up("send", errno);
 }
 
 /* Wait for as many as @max events, or until the wheel's next deadline. */
@@ -125,7 +125,7 @@ static int wait_until_due(struct epoll_event *events, int max, __s64 time)
 		n = epoll_pwait2(epoll, events, max, &patience, NULL);
 	}
 	if (n < 0)
-		fatal("epoll_wait", errno);
+		give_up("epoll_wait", errno);
 	return n;
 }
 
@@ -135,7 +135,7 @@ static int wait_for(struct epoll_event *events, int max, __s64 time)
 	int n = wait_until_due(events, max, time);
 
 	if (!n)
-		fatal("epoll_wait", ETIME);
+		give_up("epoll_wait", ETIME);
 	return n;
 }
 
@@ -150,7 +150,7 @@ static void epoll_recv_one(unsigned int i)
 	}
 	wait_for(&event, 1, time);
 	if (event.data.u32 != i)
-		fatal("epoll_wait", EPROTO);
+		give_up("epoll_wait", EPROTO);
 	receive(i);
 	if (kind == WHEEL)
 		wheel_clear(i);
@@ -182,7 +182,7 @@ static void epoll_collect(unsigned int n)
 			unsigned int i = events[count].data.u32;
 
 			if (i & OF_TIMER)
-				fatal("timerfd", ETIME);
+				give_up("timerfd", ETIME);
 			receive(i);
 			received++;
 			if (kind == WHEEL)
@@ -211,7 +211,7 @@ static void read_timer(unsigned int i)
 	__u64 count;
 
 	if (read(timers[i], &count, sizeof(count)) != sizeof(count))
-		fatal("timerfd", errno);
+		give_up("timerfd", errno);
 }
 
 static unsigned int expire_wheel(void)
@@ -254,7 +254,7 @@ static void epoll_serve(unsigned long messages)
 			unsigned int i = events[count].data.u32;
 
 			if (i & OF_TIMER)
-				fatal("timerfd", ETIME);
+				give_up("timerfd", ETIME);
 			receive(i);
 			answer(i);
 			if (kind == WHEEL)
@@ -264,14 +264,14 @@ static void epoll_serve(unsigned long messages)
 			left--;
 		}
 		if (kind == WHEEL && wheel_expired(time) >= 0)
-			fatal("wheel", ETIME);
+			give_up("wheel", ETIME);
 	}
 }
 
 const struct peer peer_epoll_timerfd = {
 	.name = "epoll-timerfd",
 	.kind = TIMERFD,
-	.deadlines = true,
+	.deadlines = BY_KERNEL,
 	.open = epoll_open,
 	.close = epoll_close,
 	.recv_one = epoll_recv_one,
@@ -287,7 +287,7 @@ const struct peer peer_epoll_timerfd = {
 const struct peer peer_epoll_wheel = {
 	.name = "epoll-wheel",
 	.kind = WHEEL,
-	.deadlines = true,
+	.deadlines = BY_PROGRAM,
 	.open = epoll_open,
 	.close = epoll_close,
 	.recv_one = epoll_recv_one,

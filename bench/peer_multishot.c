@@ -23,11 +23,11 @@ static void provide_buffers(void)
 	provided = mmap(NULL, BUFFERS * sizeof(struct io_uring_buf), PROT_READ | PROT_WRITE,
 			MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
 	if (provided == MAP_FAILED)
-		fatal("buffers", errno);
+		give_up("buffers", errno);
 	reg.ring_addr = (unsigned long)provided;
 	ret = io_uring_register_buf_ring(&uring, &reg, 0);
 	if (ret)
-		fatal("io_uring: buffers", -ret);
+		give_up("io_uring: buffers", -ret);
 	io_uring_buf_ring_init(provided);
 	for (i = 0; i < BUFFERS; i++)
 		io_uring_buf_ring_add(provided, buffer_of(i), ROOM, i,
@@ -71,9 +71,9 @@ static void multishot_close(void)
 static unsigned int buffer_in(const struct io_uring_cqe *cqe)
 {
 	if (cqe->user_data & URING_OTHER)
-		fatal("io_uring: send", -cqe->res);
+		give_up("io_uring: send", -cqe->res);
 	if (cqe->res != MESSAGE || !(cqe->flags & IORING_CQE_F_MORE))
-		fatal("io_uring: multishot recv", cqe->res < 0 ? -cqe->res : 0);
+		give_up("io_uring: multishot recv", cqe->res < 0 ? -cqe->res : 0);
 	return cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 }
 
@@ -144,7 +144,7 @@ static void multishot_serve(unsigned long messages)
 		__s64 time;
 
 		if (!uring_wait_until(wheel_next()) && wheel_expired(now()) >= 0)
-			fatal("wheel", ETIME);
+			give_up("wheel", ETIME);
 		for (i = 0; i < nr_done; i++)
 			give_back(done[i], i);
 		io_uring_buf_ring_advance(provided, nr_done);
@@ -166,7 +166,7 @@ static void multishot_serve(unsigned long messages)
 
 const struct peer peer_uring_multishot = {
 	.name = "uring-multishot",
-	.deadlines = true,
+	.deadlines = BY_PROGRAM,
 	.open = multishot_open,
 	.close = multishot_close,
 	.recv_one = multishot_recv_one,

@@ -91,7 +91,7 @@ static void take(unsigned int n)
 			if (cqe->user_data & URING_OTHER)
 				continue;
 			if (cqe->res != MESSAGE)
-				fatal("io_uring: recv", -cqe->res);
+				give_up("io_uring: recv", -cqe->res);
 			if (kind & WHEEL)
 				wheel_clear(cqe->user_data);
 			got++;
@@ -249,7 +249,7 @@ static void single_serve(unsigned long messages)
 		if (!(kind & WHEEL))
 			uring_wait(1);
 		else if (!uring_wait_until(wheel_next()) && wheel_expired(now()) >= 0)
-			fatal("wheel", ETIME);
+			give_up("wheel", ETIME);
 		if (kind & WHEEL)
 			time = now();
 		io_uring_for_each_cqe(&uring, head, cqe) {
@@ -257,7 +257,7 @@ static void single_serve(unsigned long messages)
 			if (cqe->user_data & URING_OTHER)
 				continue;
 			if (cqe->res != MESSAGE)
-				fatal("io_uring: recv", -cqe->res);
+				give_up("io_uring: recv", -cqe->res);
 			answer(cqe->user_data, time);
 			left--;
 		}
@@ -266,30 +266,30 @@ static void single_serve(unsigned long messages)
 	uring_wait(0);
 }
 
-#define SINGLE(name_, kind_, deadlines_) {			\
-	.name = name_,						\
-	.kind = kind_,						\
-	.deadlines = deadlines_,				\
-	.open = single_open,					\
-	.close = single_close,					\
-	.recv_one = single_recv_one,				\
-	.recv_many = single_recv_many,				\
-	.arm = single_arm,					\
-	.collect = take,					\
-	.arm_cancel = single_arm_cancel,			\
-	.arm_cancel_timed = deadlines_ ? single_arm_cancel_timed : NULL,	\
-	.pend = single_pend,					\
-	.move = deadlines_ ? single_move : NULL,		\
-	.cancel = single_cancel,				\
-	.cancel_all = single_cancel_all,			\
-	.forget = uring_reap,					\
-	.expire = deadlines_ ? single_expire : NULL,		\
-	.peek = (kind_) & LINK ? single_peek : NULL,		\
-	.serve = single_serve,					\
+#define SINGLE(name_, kind_, deadlines_) {		\
+	.name = name_,					\
+	.kind = kind_,					\
+	.deadlines = deadlines_,			\
+	.open = single_open,				\
+	.close = single_close,				\
+	.recv_one = single_recv_one,			\
+	.recv_many = single_recv_many,			\
+	.arm = single_arm,				\
+	.collect = take,				\
+	.arm_cancel = single_arm_cancel,		\
+	.arm_cancel_timed = single_arm_cancel_timed,	\
+	.pend = single_pend,				\
+	.move = single_move,				\
+	.cancel = single_cancel,			\
+	.cancel_all = single_cancel_all,		\
+	.forget = uring_reap,				\
+	.expire = single_expire,			\
+	.peek = single_peek,				\
+	.serve = single_serve,				\
 }
 
-const struct peer peer_uring = SINGLE("uring", 0, false);
-const struct peer peer_uring_link = SINGLE("uring-link", LINK, true);
-const struct peer peer_uring_defer = SINGLE("uring-defer", DEFER, false);
-const struct peer peer_uring_defer_link = SINGLE("uring-defer-link", DEFER | LINK, true);
-const struct peer peer_uring_defer_wheel = SINGLE("uring-defer-wheel", DEFER | WHEEL, true);
+const struct peer peer_uring = SINGLE("uring", 0, BY_NOBODY);
+const struct peer peer_uring_link = SINGLE("uring-link", LINK, BY_KERNEL);
+const struct peer peer_uring_defer = SINGLE("uring-defer", DEFER, BY_NOBODY);
+const struct peer peer_uring_defer_link = SINGLE("uring-defer-link", DEFER | LINK, BY_KERNEL);
+const struct peer peer_uring_defer_wheel = SINGLE("uring-defer-wheel", DEFER | WHEEL, BY_PROGRAM);

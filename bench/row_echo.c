@@ -63,7 +63,7 @@ static void echo(const struct peer *peer, unsigned int connections, const char *
 	figure = mmap(NULL, sizeof(*figure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	if (figure == MAP_FAILED)
-		fatal("mmap", errno);
+		give_up("mmap", errno);
 	pid = fork();
 	if (!pid) {
 		client(&set, rounds);
@@ -71,7 +71,7 @@ static void echo(const struct peer *peer, unsigned int connections, const char *
 	}
 	peer->serve((unsigned long)(WARM_UP + BLOCKS) * rounds * connections);
 	if (waitpid(pid, &status, 0) != pid || status)
-		fatal("the client failed", 0);
+		give_up("the client failed", 0);
 	peer->close();
 	report(row, peer, *figure);
 	munmap(figure, sizeof(*figure));

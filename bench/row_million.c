@@ -15,7 +15,7 @@ static double begin_ops(const struct peer *peer, const struct set *set, double *
 	__s64 begin = now(), opened;
 
 	if (!peer->open(peer, set))
-		fatal("not on this kernel", 0);
+		give_up("not on this kernel", 0);
 	opened = now();
 	peer->pend(0, set->ops, now() + FAR_AWAY, 1000 * SECOND);
 	*open = (double)(opened - begin) / set->count;

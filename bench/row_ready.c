@@ -125,7 +125,7 @@ static void arm_cancel_timed(const struct peer *peer)
 {
 	const struct work work = { "arm-cancel-timed", arm_cancel_timed_once, BLOCK, 1 };
 
-	if (peer->arm_cancel_timed)
+	if (peer->arm_cancel_timed && peer->deadlines)
 		measure(&work, peer, 1);
 }
 

@@ -8,8 +8,11 @@
 #include "bench.h"
 
 #define BLOCKS	15
+/* Where each takes very long fewer will do: no more begin after so many ns. */
+#define PATIENCE (100 * MS)
+#define FEWEST	3
 /* Operations of a block, at the most; they lie among the others evenly. */
-#define BLOCK	100
+#define BLOCK	50
 /* Deadlines are this long after the row's, within as much again. */
 #define SPREAD	(10000 * SECOND)
 #define MEMORY_OPS 32768
@@ -32,17 +35,23 @@ static void report_sized(const char *row, const char *size, const struct peer *p
 	report(name, peer, ns);
 }
 
+static bool goes_on(unsigned int block, __s64 since)
+{
+	return block < FEWEST || (block < BLOCKS && now() - since < PATIENCE);
+}
+
 static double moved(const struct peer *peer, const struct set *set, __s64 base, __s64 step)
 {
 	unsigned int n = block_of(set), block, i;
+	__s64 since = now();
 
-	for (block = 1; block <= BLOCKS; block++) {
+	for (block = 0; goes_on(block, since); block++) {
 		__s64 begin = now();
 
 		for (i = 0; i < n; i++) {
 			unsigned int place = place_of(set, i);
 
-			peer->move(place, due(place, base, SPREAD) + block * step);
+			peer->move(place, due(place, base, SPREAD) + (block + 1) * step);
 		}
 		block_note(now() - begin);
 	}
@@ -54,8 +63,9 @@ static double canceled(const struct peer *peer, const struct set *set, __s64 bas
 		       void (*cancel)(unsigned int i))
 {
 	unsigned int n = block_of(set), block, i;
+	__s64 since = now();
 
-	for (block = 0; block < BLOCKS; block++) {
+	for (block = 0; goes_on(block, since); block++) {
 		__s64 begin = now();
 
 		for (i = 0; i < n; i++)
@@ -73,7 +83,7 @@ void scale_measure(const struct peer *peer, const struct set *set, const char *s
 	__s64 base = now() + SPREAD;
 
 	peer->pend(0, set->ops, base, SPREAD);
-	if (peer->move) {
+	if (peer->move && peer->deadlines) {
 		/* Later first: what is then moved earlier still has its first time. */
 		report_sized("move-later", size, peer, moved(peer, set, base, SECOND));
 		report_sized("move-earlier", size, peer, moved(peer, set, base, -SECOND));

@@ -37,14 +37,14 @@ static int listen_at(struct sockaddr_in *address)
 	address->sin_port = 0;
 	if (fd < 0 || bind(fd, (struct sockaddr *)address, sizeof(*address)) ||
 	    listen(fd, 16) || getsockname(fd, (struct sockaddr *)address, &len))
-		fatal("listen", errno);
+		give_up("listen", errno);
 	return fd;
 }
 
 static void set_option(int fd, int option, int value)
 {
 	if (setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value)))
-		fatal("setsockopt", errno);
+		give_up("setsockopt", errno);
 }
 
 /* No message waits for others. */
@@ -61,7 +61,7 @@ static void connect_pair(int listener, const struct sockaddr_in *address)
 	if (a >= 0 && !connect(a, (const struct sockaddr *)address, sizeof(*address)))
 		b = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (b < 0)
-		fatal("connect", errno);
+		give_up("connect", errno);
 	set_interactive(a);
 	set_interactive(b);
 	near[nr_pairs] = b;
@@ -77,7 +77,7 @@ void sockets_need(unsigned int pairs)
 	int listener = -1;
 
 	if (pairs > MAX_PAIRS)
-		fatal("too many connections", 0);
+		give_up("too many connections", 0);
 	if (nr_pairs < pairs) {
 		printf("# %u connections\n", pairs);
 		fflush(stdout);
@@ -116,7 +116,7 @@ static void send_message(int fd)
 	static const char message[MESSAGE];
 
 	if (send(fd, message, sizeof(message), 0) != sizeof(message))
-		fatal("send", errno);
+		give_up("send", errno);
 }
 
 void send_to(const struct set *set, unsigned int i)
@@ -130,5 +130,5 @@ void reply_to(const struct set *set, unsigned int i)
 
 	send_message(set->near[i]);
 	if (recv(set->far[i], message, sizeof(message), 0) != MESSAGE)
-		fatal("recv", errno);
+		give_up("recv", errno);
 }

@@ -38,13 +38,13 @@ bool uring_open(const struct set *set, bool defer)
 	if (ret == -EINVAL)
 		return false;
 	if (ret)
-		fatal("io_uring", -ret);
+		give_up("io_uring", -ret);
 	ret = io_uring_register_ring_fd(&uring);
 	if (ret != 1)
-		fatal("io_uring: ring's descriptor", -ret);
+		give_up("io_uring: ring's descriptor", -ret);
 	ret = io_uring_register_files(&uring, set->near, set->count);
 	if (ret)
-		fatal("io_uring: files", -ret);
+		give_up("io_uring: files", -ret);
 	return true;
 }
 
@@ -62,7 +62,7 @@ struct io_uring_sqe *uring_sqe(void)
 		sqe = io_uring_get_sqe(&uring);
 	}
 	if (!sqe)
-		fatal("io_uring: no room", 0);
+		give_up("io_uring: no room", 0);
 	return sqe;
 }
 
@@ -71,7 +71,7 @@ void uring_wait(unsigned int n)
 	int ret = io_uring_submit_and_wait(&uring, n);
 
 	if (ret < 0)
-		fatal("io_uring", -ret);
+		give_up("io_uring", -ret);
 }
 
 bool uring_wait_until(__s64 time)
@@ -85,7 +85,7 @@ bool uring_wait_until(__s64 time)
 		ts = (struct __kernel_timespec){ left / SECOND, left % SECOND };
 	ret = io_uring_submit_and_wait_timeout(&uring, &cqe, 1, &ts, NULL);
 	if (ret < 0 && ret != -ETIME)
-		fatal("io_uring", -ret);
+		give_up("io_uring", -ret);
 	return ret >= 0;
 }
 

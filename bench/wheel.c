@@ -36,7 +36,7 @@ void wheel_open(unsigned int count)
 
 	timers = malloc(count * sizeof(*timers));
 	if (!timers)
-		fatal("wheel", ENOMEM);
+		give_up("wheel", ENOMEM);
 	for (i = 0; i < count; i++)
 		timers[i].slot = NONE;
 	for (i = 0; i <= SLOTS; i++)

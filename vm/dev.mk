@@ -95,6 +95,17 @@ mutants:
 	@vm/setup base race
 	@mutants/check $(M)
 
+## bench          what work costs, and with what else one could use, in instructions; T=row picks one
+bench:
+	@vm/setup base bench
+	@bench/check $(if $(QUICK),--quick) $(T)
+
+## bench-page     the same for all rows, and the page of it in the manual
+bench-page:
+	@vm/setup base bench
+	-@bench/check
+	@bench/page
+
 ## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
@@ -110,4 +121,4 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	mutants pairs soak fuzz fuzz-replay fuzz-faults model docs kernels
+	mutants pairs soak fuzz fuzz-replay fuzz-faults bench bench-page model docs kernels

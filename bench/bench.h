@@ -34,7 +34,7 @@
  * @count: how many near ones
  * @ops: operations pending at the most, @count or more
  * @alone: the first sockets that have one operation each, that of their number
- * @by_socket: deadlines are the sockets', where a peer has such
+ * @by_socket: sockets have deadlines as well, where a peer knows such
  */
 struct set {
 	const int *near;
@@ -138,6 +138,11 @@ noreturn void give_up(const char *what, int error);
 /* measure.c */
 __s64 now(void);
 void sleep_until(__s64 time);
+/* Let the machine come to rest. */
+void settle(void);
+/* Around what is measured, for a profile. */
+void profile_begin(void);
+void profile_end(void);
 /* The middle one of the first blocks noted since the last call. */
 void block_note(__s64 ns);
 double block_median(void);
@@ -150,9 +155,10 @@ __s64 memory_used(void);
 
 /* sockets.c */
 void sockets_need(unsigned int pairs);
-/* Connections, of which a peer has the near end; and single ends, with operations. */
+/* Connections, of which a peer has the near end; single ends; and sockets of UDP. */
 struct set sockets_pairs(unsigned int count);
-struct set sockets_ends(unsigned int count, unsigned int ops);
+struct set sockets_ends(unsigned int count);
+struct set sockets_datagram(unsigned int count, unsigned int ops);
 /* A message from the far end, to be received. */
 void send_to(const struct set *set, unsigned int i);
 /* And one the other way by plain calls: so TCP sends no acknowledgment of its own. */

@@ -92,12 +92,6 @@ static void parse(int argc, char **argv)
 	}
 }
 
-/* A fresh machine has things to do for a while. */
-static void settle(void)
-{
-	sleep_until(now() + 2 * SECOND);
-}
-
 int main(int argc, char **argv)
 {
 	struct rlimit limit = { NOFILE, NOFILE };
@@ -110,6 +104,7 @@ int main(int argc, char **argv)
 	memset(buffers, 1, sizeof(buffers));
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		give_up("RLIMIT_NOFILE", errno);
+	/* A fresh machine has things to do for a while. */
 	settle();
 	for (i = 0; groups[i]; i++) {
 		for (row = groups[i]; row->name; row++) {

@@ -205,10 +205,9 @@ static struct cancelio_op pending_op(unsigned int op, __s64 deadline)
 {
 	unsigned int i = socket_of(set, op);
 
-	if (!set->by_socket)
-		return recv_op(op, i, CANCELIO_OP_DEADLINE, deadline);
-	cancelio_move(i, deadline);
-	return recv_op(op, i, 0, 0);
+	if (set->by_socket && op < set->count)
+		cancelio_move(i, deadline);
+	return recv_op(op, i, CANCELIO_OP_DEADLINE, deadline);
 }
 
 static void cancelio_pend(unsigned int first, unsigned int n, __s64 deadline, __s64 spread)

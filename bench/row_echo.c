@@ -35,6 +35,8 @@ static void client(const struct set *set, unsigned int rounds)
 	for (block = 0; block < WARM_UP + BLOCKS; block++) {
 		__s64 begin = now();
 
+		if (block == WARM_UP)
+			profile_begin();
 		for (round = 0; round < rounds; round++) {
 			for (i = 0; i < set->count; i++)
 				send_to(set, i);
@@ -44,6 +46,7 @@ static void client(const struct set *set, unsigned int rounds)
 		if (block >= WARM_UP)
 			block_note(now() - begin);
 	}
+	profile_end();
 	*figure = block_median() / (rounds * set->count);
 }
 

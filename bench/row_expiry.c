@@ -17,7 +17,7 @@
 /* From the deadline until the last completion is taken; what the processor idles counts too. */
 static void expire_many(const struct peer *peer)
 {
-	struct set set = sockets_ends(MANY, MANY);
+	struct set set = sockets_ends(MANY);
 	unsigned int round;
 
 	if (!peer->expire || !peer->deadlines)
@@ -32,7 +32,9 @@ static void expire_many(const struct peer *peer)
 		peer->pend(0, MANY, deadline, 0);
 		if (now() > deadline)
 			give_up("deadlines passed too early", 0);
+		profile_begin();
 		peer->expire(MANY);
+		profile_end();
 		block_note(now() - deadline);
 	}
 	peer->close();
@@ -73,7 +75,7 @@ static void spin(const struct peer *peer)
  */
 static void hold_up_size(const struct peer *peer, unsigned int n, const char *row)
 {
-	struct set set = sockets_ends(n, n);
+	struct set set = sockets_ends(n);
 	__s64 deadline, time, last, longest = 0;
 
 	if (!peer->open(peer, &set))

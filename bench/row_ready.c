@@ -30,11 +30,14 @@ static void measure(const struct work *work, const struct peer *peer, unsigned i
 	for (block = 0; block < WARM_UP + BLOCKS; block++) {
 		__s64 begin = now();
 
+		if (block == WARM_UP)
+			profile_begin();
 		for (i = 0; i < work->repeats; i++)
 			work->once(peer, &set);
 		if (block >= WARM_UP)
 			block_note(now() - begin);
 	}
+	profile_end();
 	peer->close();
 	report(work->row, peer, block_median() / (work->repeats * work->ops));
 }

@@ -13,7 +13,7 @@
 #define FEWEST	3
 /* Operations of a block, at the most; they lie among the others evenly. */
 #define BLOCK	50
-/* Deadlines are this long after the row's, within as much again. */
+/* Deadlines come after so many ns, spread over as many. */
 #define SPREAD	(10000 * SECOND)
 #define MEMORY_OPS 32768
 
@@ -48,11 +48,13 @@ static double moved(const struct peer *peer, const struct set *set, __s64 base, 
 	for (block = 0; goes_on(block, since); block++) {
 		__s64 begin = now();
 
+		profile_begin();
 		for (i = 0; i < n; i++) {
 			unsigned int place = place_of(set, i);
 
 			peer->move(place, due(place, base, SPREAD) + (block + 1) * step);
 		}
+		profile_end();
 		block_note(now() - begin);
 	}
 	return block_median() / n;
@@ -68,8 +70,10 @@ static double canceled(const struct peer *peer, const struct set *set, __s64 bas
 	for (block = 0; goes_on(block, since); block++) {
 		__s64 begin = now();
 
+		profile_begin();
 		for (i = 0; i < n; i++)
 			cancel(place_of(set, i));
+		profile_end();
 		block_note(now() - begin);
 		peer->forget(n);
 		for (i = 0; i < n; i++)
@@ -82,11 +86,11 @@ void scale_measure(const struct peer *peer, const struct set *set, const char *s
 {
 	__s64 base = now() + SPREAD;
 
-	peer->pend(0, set->ops, base, SPREAD);
 	if (peer->move && peer->deadlines) {
 		/* Later first: what is then moved earlier still has its first time. */
 		report_sized("move-later", size, peer, moved(peer, set, base, SECOND));
-		report_sized("move-earlier", size, peer, moved(peer, set, base, -SECOND));
+		report_sized("move-earlier", size, peer,
+			     moved(peer, set, base - SPREAD / 2, -SECOND));
 	}
 	if (peer->cancel)
 		report_sized("cancel", size, peer, canceled(peer, set, base, peer->cancel));
@@ -97,13 +101,14 @@ void scale_measure(const struct peer *peer, const struct set *set, const char *s
 
 static void scale_size(const struct peer *peer, unsigned int n, const char *size)
 {
-	struct set set = sockets_ends(n, n);
+	struct set set = sockets_ends(n);
 
 	set.by_socket = true;
 	if (!peer->open(peer, &set)) {
 		report_absent("move-later", peer, "not on this kernel");
 		return;
 	}
+	peer->pend(0, set.ops, now() + SPREAD, SPREAD);
 	scale_measure(peer, &set, size);
 	peer->close();
 }
@@ -125,10 +130,15 @@ static void scale_large(const struct peer *peer)
 /* With a ring for all of them, the sockets aside, which were there before. */
 static void memory(const struct peer *peer)
 {
-	struct set set = sockets_ends(MEMORY_OPS, MEMORY_OPS);
-	__s64 before = memory_used();
+	struct set set = sockets_ends(MEMORY_OPS);
+	__s64 before;
 
-	if (!peer->pend || !peer->deadlines || !peer->open(peer, &set))
+	if (!peer->pend || !peer->deadlines)
+		return;
+	/* What others had is given back by and by. */
+	settle();
+	before = memory_used();
+	if (!peer->open(peer, &set))
 		return;
 	peer->pend(0, set.ops, now() + FAR_AWAY, 0);
 	report("memory", peer, (double)(memory_used() - before) / MEMORY_OPS);

@@ -17,7 +17,8 @@
 
 /* An address and port have so many connections, for each needs a port of its own. */
 #define PER_ADDRESS	20000
-#define MAX_PAIRS	200000
+#define MAX_PAIRS	20000
+#define MAX_DATAGRAM	250000
 /* One of so many sockets has one operation, where others share one. */
 #define FEW		250
 
@@ -25,6 +26,7 @@
 static int near[MAX_PAIRS];
 static int far[MAX_PAIRS];
 static int ends[2 * MAX_PAIRS];
+static int datagram[MAX_DATAGRAM];
 static unsigned int nr_pairs;
 
 static int listen_at(struct sockaddr_in *address)
@@ -102,12 +104,26 @@ struct set sockets_pairs(unsigned int count)
 	};
 }
 
-struct set sockets_ends(unsigned int count, unsigned int ops)
+struct set sockets_ends(unsigned int count)
 {
 	sockets_need((count + 1) / 2);
+	return (struct set){ .near = ends, .count = count, .ops = count, .alone = count };
+}
+
+/* As many as there is no other time for: to connect one takes ten times as long. */
+struct set sockets_datagram(unsigned int count, unsigned int ops)
+{
+	static unsigned int nr;
+
+	if (count > MAX_DATAGRAM)
+		give_up("too many sockets", 0);
+	for (; nr < count; nr++) {
+		datagram[nr] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (datagram[nr] < 0)
+			give_up("socket", errno);
+	}
 	return (struct set){
-		.near = ends, .count = count, .ops = ops,
-		.alone = ops > count ? count / FEW : count,
+		.near = datagram, .count = count, .ops = ops, .alone = count / FEW,
 	};
 }
 

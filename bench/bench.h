@@ -25,7 +25,7 @@
 /* No deadline of these passes. */
 #define FAR_AWAY	(100000 * SECOND)
 /* How far a deadline is renewed with every message. */
-#define RENEWAL		(10 * SECOND)
+#define RENEWAL		(3 * SECOND)
 
 /**
  * struct set - the sockets that a peer works on

@@ -136,19 +136,20 @@ static void multishot_serve(unsigned long messages)
 {
 	unsigned int done[BUFFERS], nr_done = 0, i;
 	unsigned long left = messages;
+	__s64 time = now();
 
 	arm(uring_set->count);
 	while (left) {
 		unsigned int seen = 0, head;
 		struct io_uring_cqe *cqe;
-		__s64 time;
 
-		if (!uring_wait_until(wheel_next()) && wheel_expired(now()) >= 0)
-			give_up("wheel", ETIME);
+		uring_wait_until(wheel_next(), time);
 		for (i = 0; i < nr_done; i++)
 			give_back(done[i], i);
 		io_uring_buf_ring_advance(provided, nr_done);
 		time = now();
+		if (wheel_expired(time) >= 0)
+			give_up("wheel", ETIME);
 		nr_done = 0;
 		io_uring_for_each_cqe(&uring, head, cqe) {
 			unsigned int buffer = buffer_in(cqe);

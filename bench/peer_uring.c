@@ -203,7 +203,7 @@ static void expire_by_wheel(unsigned int n)
 		unsigned int batch = 0;
 		__s64 time;
 
-		uring_wait_until(wheel_next());
+		uring_wait_until(wheel_next(), now());
 		time = now();
 		while (batch < URING_BATCH && (op = wheel_expired(time)) >= 0) {
 			uring_cancel(op);
@@ -239,19 +239,21 @@ static void answer(unsigned int i, __s64 time)
 static void single_serve(unsigned long messages)
 {
 	unsigned long left = messages;
+	__s64 time = now();
 
 	prepare_many(uring_set->count, true);
 	while (left) {
 		unsigned int seen = 0, head;
 		struct io_uring_cqe *cqe;
-		__s64 time = 0;
 
-		if (!(kind & WHEEL))
-			uring_wait(1);
-		else if (!uring_wait_until(wheel_next()) && wheel_expired(now()) >= 0)
-			give_up("wheel", ETIME);
-		if (kind & WHEEL)
+		if (kind & WHEEL) {
+			uring_wait_until(wheel_next(), time);
 			time = now();
+			if (wheel_expired(time) >= 0)
+				give_up("wheel", ETIME);
+		} else {
+			uring_wait(1);
+		}
 		io_uring_for_each_cqe(&uring, head, cqe) {
 			seen++;
 			if (cqe->user_data & URING_OTHER)

@@ -74,9 +74,9 @@ void uring_wait(unsigned int n)
 		give_up("io_uring", -ret);
 }
 
-bool uring_wait_until(__s64 time)
+bool uring_wait_until(__s64 time, __s64 present)
 {
-	__s64 left = time - now();
+	__s64 left = time - present;
 	struct __kernel_timespec ts = {};
 	struct io_uring_cqe *cqe;
 	int ret;

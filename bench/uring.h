@@ -25,8 +25,8 @@ void uring_close(void);
 struct io_uring_sqe *uring_sqe(void);
 /* Submit all, and wait for so many completions. */
 void uring_wait(unsigned int n);
-/* The same until a time; false when that came first. */
-bool uring_wait_until(__s64 time);
+/* Submit all, and wait for one until @time, where it is @present; false when that came first. */
+bool uring_wait_until(__s64 time, __s64 present);
 /* Wait for so many completions of receives, and take them; others are taken with them. */
 void uring_reap(unsigned int n);
 /* A receive of an operation on a socket. */

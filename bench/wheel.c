@@ -13,6 +13,7 @@
 #define TICK_SHIFT	20
 #define SLOTS		4096U
 #define NONE		(~0U)
+/* So many slots are a word, and so many words are all. */
 #define WORD		64
 
 /* Indexes link the deadlines of a slot. */
@@ -26,7 +27,9 @@ struct timer {
 static struct timer *timers;
 /* The last one is of those that are later. */
 static unsigned int slots[SLOTS + 1];
+/* Which slots have any, and which words of that are not 0. */
 static __u64 used[SLOTS / WORD];
+static __u64 used_words;
 /* Slots before this tick are empty. */
 static __s64 tick;
 
@@ -43,6 +46,7 @@ void wheel_open(unsigned int count)
 		slots[i] = NONE;
 	for (i = 0; i < SLOTS / WORD; i++)
 		used[i] = 0;
+	used_words = 0;
 	tick = now() >> TICK_SHIFT;
 }
 
@@ -50,6 +54,19 @@ void wheel_close(void)
 {
 	free(timers);
 	timers = NULL;
+}
+
+static void mark(unsigned int slot)
+{
+	used[slot / WORD] |= 1ULL << (slot % WORD);
+	used_words |= 1ULL << (slot / WORD);
+}
+
+static void unmark(unsigned int slot)
+{
+	used[slot / WORD] &= ~(1ULL << (slot % WORD));
+	if (!used[slot / WORD])
+		used_words &= ~(1ULL << (slot / WORD));
 }
 
 static void insert(unsigned int i, unsigned int slot)
@@ -63,7 +80,7 @@ static void insert(unsigned int i, unsigned int slot)
 	if (first != NONE)
 		timers[first].previous = i;
 	else if (slot < SLOTS)
-		used[slot / WORD] |= 1ULL << (slot % WORD);
+		mark(slot);
 	slots[slot] = i;
 }
 
@@ -82,7 +99,7 @@ void wheel_clear(unsigned int i)
 	else
 		slots[slot] = timer->next;
 	if (slot < SLOTS && slots[slot] == NONE)
-		used[slot / WORD] &= ~(1ULL << (slot % WORD));
+		unmark(slot);
 }
 
 static unsigned int slot_for(__s64 deadline)
@@ -106,21 +123,32 @@ void wheel_set(unsigned int i, __s64 deadline)
 	timers[i].deadline = deadline;
 }
 
-/* The time to wake up at. */
-__s64 wheel_next(void)
+/* The first slot in use from @slot on, as far as the last one; SLOTS where there is none. */
+static unsigned int next_used(unsigned int slot)
 {
-	unsigned int slot = tick % SLOTS, word = slot / WORD, i;
+	unsigned int word = slot / WORD;
 	__u64 bits = used[word] & (~0ULL << (slot % WORD));
 
-	for (i = 0; i <= SLOTS / WORD; i++) {
-		if (bits) {
-			slot = word * WORD + __builtin_ctzll(bits);
-			return (tick + (slot - tick) % SLOTS) << TICK_SHIFT;
-		}
-		word = (word + 1) % (SLOTS / WORD);
+	if (!bits) {
+		__u64 words = word + 1 < WORD ? used_words & (~0ULL << (word + 1)) : 0;
+
+		if (!words)
+			return SLOTS;
+		word = __builtin_ctzll(words);
 		bits = used[word];
 	}
-	return (tick + SLOTS - tick % SLOTS) << TICK_SHIFT;
+	return word * WORD + __builtin_ctzll(bits);
+}
+
+/* The time to wake up at, at the latest that at which the wheel has turned once. */
+__s64 wheel_next(void)
+{
+	__s64 turn = tick - tick % SLOTS;
+	unsigned int slot = next_used(tick % SLOTS);
+
+	if (slot == SLOTS && slots[SLOTS] == NONE && used_words)
+		return (turn + SLOTS + next_used(0)) << TICK_SHIFT;
+	return (turn + slot) << TICK_SHIFT;
 }
 
 /* The wheel has turned once: what was later may have a slot now. */

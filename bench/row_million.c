@@ -11,6 +11,30 @@
 #define ROUNDS	5
 #define SPREAD	(10000 * SECOND)
 
+/* What each socket cost to attach, and each operation to arm and to end, ns. */
+struct costs {
+	__s64 attach;
+	__s64 arm;
+	__s64 end;
+};
+
+/* The whole of them; @size: measure what costs among all these, too. */
+static struct costs life(const struct peer *peer, const struct set *set, const char *size)
+{
+	__s64 begin = now(), opened, armed, ends;
+
+	if (!peer->open(peer, set))
+		give_up("not on this kernel", 0);
+	opened = now();
+	peer->pend(0, set->ops, now() + SPREAD, SPREAD);
+	armed = now();
+	if (size)
+		scale_measure(peer, set, size);
+	ends = now();
+	peer->close();
+	return (struct costs){ opened - begin, armed - opened, now() - ends };
+}
+
 static void report_sized(const char *row, const char *size, const struct peer *peer, double ns)
 {
 	char name[64];
@@ -19,28 +43,30 @@ static void report_sized(const char *row, const char *size, const struct peer *p
 	report(name, peer, ns);
 }
 
-/* @alive: measure what moved deadlines and cancels cost among all these, too. */
-static void life(const struct peer *peer, const struct set *set, const char *size, bool alive)
+static double middle_of(const struct costs *costs, unsigned int n, size_t field)
 {
-	__s64 begin = now(), opened, armed;
+	unsigned int i;
 
-	if (!peer->open(peer, set))
-		give_up("not on this kernel", 0);
-	opened = now();
-	peer->pend(0, set->ops, now() + SPREAD, SPREAD);
-	armed = now();
-	report_sized("million-attach", size, peer, (double)(opened - begin) / set->count);
-	report_sized("million-arm", size, peer, (double)(armed - opened) / set->ops);
-	if (alive)
-		scale_measure(peer, set, size);
-	begin = now();
-	peer->close();
-	report_sized("million-end", size, peer, (double)(now() - begin) / set->ops);
+	for (i = 0; i < n; i++)
+		block_note(*(const __s64 *)((const char *)&costs[i] + field));
+	return block_median();
 }
 
-/* The last of the small ones counts: the first warm up. */
+static void report_costs(const struct peer *peer, const struct set *set, const char *size,
+			 const struct costs *costs, unsigned int n)
+{
+	double attach = middle_of(costs, n, offsetof(struct costs, attach));
+	double arm = middle_of(costs, n, offsetof(struct costs, arm));
+	double end = middle_of(costs, n, offsetof(struct costs, end));
+
+	report_sized("million-attach", size, peer, attach / set->count);
+	report_sized("million-arm", size, peer, arm / set->ops);
+	report_sized("million-end", size, peer, end / set->ops);
+}
+
 static void million(const struct peer *peer)
 {
+	struct costs costs[ROUNDS];
 	struct set small, large;
 	int i;
 
@@ -49,10 +75,12 @@ static void million(const struct peer *peer)
 	small = sockets_datagram(250, 1000);
 	small.by_socket = true;
 	for (i = 0; i < ROUNDS; i++)
-		life(peer, &small, "1000", false);
+		costs[i] = life(peer, &small, NULL);
+	report_costs(peer, &small, "1000", costs, ROUNDS);
 	large = sockets_datagram(250000, 1000000);
 	large.by_socket = true;
-	life(peer, &large, "1000000", true);
+	costs[0] = life(peer, &large, "1000000");
+	report_costs(peer, &large, "1000000", costs, 1);
 }
 
 const struct row million_rows[] = {

@@ -8,12 +8,17 @@
  *   hold POINT [by WHO] [nth N] [times N] [until POINT [or POINT]...]
  *   release POINT                    end the holds at POINT, met or not
  *   note TEXT                        put TEXT into the course
+ *   perturb NUMBER                   linger at points as the number decides, 0: at none
  *
  * Who comes to a held point stands there until somebody else comes to one of
  * the points after "until", or the hold is released, or LIMIT has passed: then
  * it was held out.  A hold is for one arrival, the next one or the nth, unless
  * times says more.  WHO is a thread by its name, "worker" for threads of the
  * module, "timer", or "softirq" where the network reports an event.
+ *
+ * Perturbed, half of all arrivals that are not held spin for 1 to 4096 turns.  The number
+ * and the order of arrivals decide how long: where two processors take turns by the
+ * instruction (vm/run --icount), the number decides who goes first.
  *
  * Read, race has arrivals by point and the holds with what became of them;
  * course has who came where, in order.
@@ -22,6 +27,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/hash.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -33,6 +39,9 @@
 #define WHO_LEN		TASK_COMM_LEN
 #define TEXT_LEN	64
 #define LIMIT		(2 * NSEC_PER_SEC)
+/* Turns of one who lingers: up to 2 to the power of one less, and not for longer. */
+#define LINGERS		13
+#define LONGEST		NSEC_PER_MSEC
 
 static const char *const race_points[CIO_POINTS] = {
 	[CIO_AT_SUBMIT_CHECKED]	= "submit-checked",
@@ -115,6 +124,8 @@ static struct {
 	u32 nr_holds;
 	struct race_step steps[MAX_STEPS];
 	u32 nr_steps;
+	/* The sequence of who lingers; 0: none does. */
+	u64 perturb;
 } race;
 
 static struct dentry *race_dir;
@@ -217,14 +228,46 @@ static void race_linger(void)
 		cond_resched();
 }
 
-/* Come to a point; in any context. */
+/*
+ * How many turns the caller is to linger.  A short while lets the other processor come
+ * to its next point, a long one to its end.
+ */
+static u32 race_turns(void)
+{
+	u64 x = race.perturb;
+
+	lockdep_assert_held(&race_lock);
+	if (!x)
+		return 0;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	race.perturb = x;
+	x >>= 32;
+	return x % 2 ? BIT(x / 2 % LINGERS) : 0;
+}
+
+/* A turn is as long as the other processor makes it. */
+static void race_spin(u32 turns)
+{
+	ktime_t end = ktime_add_ns(ktime_get(), LONGEST);
+
+	while (turns-- && ktime_get() < end)
+		cpu_relax();
+}
+
+/*
+ * Come to a point; in any context.  To linger is to spin, without the lock and not
+ * long: it takes nothing, changes no state, and is as legal in an interrupt or under a
+ * raw lock as it is in a thread.
+ */
 void cio_pause(enum cio_race_point at)
 {
 	ktime_t end = ktime_add_ns(ktime_get(), LIMIT);
 	struct race_hold *hold;
 	char who[WHO_LEN];
 	unsigned long flags;
-	u32 epoch;
+	u32 epoch, turns = 0;
 
 	race_name_current(who);
 	raw_spin_lock_irqsave(&race_lock, flags);
@@ -234,9 +277,13 @@ void cio_pause(enum cio_race_point at)
 	if (hold) {
 		hold->reached++;
 		hold->standing++;
+	} else {
+		turns = race_turns();
 	}
 	race_log(who, hold ? "stands at " : "", race_points[at]);
 	raw_spin_unlock_irqrestore(&race_lock, flags);
+	if (turns)
+		race_spin(turns);
 	if (!hold)
 		return;
 	while (!race_over(hold, epoch, end, who))
@@ -338,6 +385,22 @@ static int race_note(const char *text)
 	return 0;
 }
 
+static int race_perturb(const char *number)
+{
+	unsigned long flags;
+	u64 value;
+	int ret;
+
+	ret = number ? kstrtou64(number, 10, &value) : -EINVAL;
+	if (ret)
+		return ret;
+	raw_spin_lock_irqsave(&race_lock, flags);
+	/* An odd factor: no other number gives 0. */
+	race.perturb = value * GOLDEN_RATIO_64;
+	raw_spin_unlock_irqrestore(&race_lock, flags);
+	return 0;
+}
+
 static int race_reset(void)
 {
 	unsigned long flags;
@@ -348,6 +411,7 @@ static int race_reset(void)
 	memset(race.arrived, 0, sizeof(race.arrived));
 	race.nr_holds = 0;
 	race.nr_steps = 0;
+	race.perturb = 0;
 	raw_spin_unlock_irqrestore(&race_lock, flags);
 	return 0;
 }
@@ -364,6 +428,8 @@ static int race_command(char *words)
 		return race_release(words);
 	if (!strcmp(verb, "note"))
 		return race_note(words);
+	if (!strcmp(verb, "perturb"))
+		return race_perturb(words);
 	return -EINVAL;
 }
 

@@ -170,6 +170,7 @@ static int complete(void)
 	while (!__atomic_load_n(&stage->over, __ATOMIC_ACQUIRE)) {
 		drain_some(CHUNK, MSG_DONTWAIT);
 		poll(&poll_fd, 1, 1);
+		yield_turn();
 	}
 	return 0;
 }

@@ -133,8 +133,10 @@ static bool ring_await(struct cancelio_completion *end, __s64 patience)
 	__s64 limit = after(patience), soon = after(patience < SPIN ? patience : SPIN);
 
 	while (!ring_pop(stage->ring, end)) {
-		if (now() < soon)
+		if (now() < soon) {
+			yield_turn();
 			continue;
+		}
 		if (!patience || cio_wait(stage->fd, 1, NULL, 0, limit) < 0)
 			return ring_pop(stage->ring, end);
 	}
@@ -186,12 +188,12 @@ static void await_ends(void)
 
 	for (i = 0; i < OPS; i++)
 		if (stage->ops[i].accepted && must_end(i))
-			await_end(&stage->ops[i], PATIENCE);
+			await_end(&stage->ops[i], longest);
 }
 
 static void await_follower(void)
 {
-	if (!await_word(&stage->acted, stage->go, PATIENCE))
+	if (!await_word(&stage->acted, stage->go, longest))
 		violation("the second call does not return");
 }
 

@@ -33,7 +33,7 @@ static noreturn void own(void)
 	publish(&stage->ready, stage->go);
 	act(0);
 	while (!ring_pop(stage->ring, &end))
-		;
+		yield_turn();
 	__atomic_store_n(&stage->seen, true, __ATOMIC_RELEASE);
 	for (;;)
 		pause();
@@ -42,7 +42,7 @@ static noreturn void own(void)
 /* It may fail before it comes to that. */
 static void await_owner(unsigned int *word, unsigned int value)
 {
-	__s64 end = after(PATIENCE);
+	__s64 end = after(longest);
 	int status;
 
 	while (!await_word(word, value, 200 * MS)) {
@@ -99,7 +99,7 @@ static void judge_read(void)
 static void judge_write(void)
 {
 	static const __u8 mark = MARK;
-	__s64 end = after(PATIENCE);
+	__s64 end = after(longest);
 	size_t len, first;
 	bool marked = false;
 
@@ -108,6 +108,7 @@ static void judge_write(void)
 		if (!marked)
 			marked = send(stage->sock, &mark, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 		drain_some(CHUNK, MSG_DONTWAIT);
+		yield_turn();
 		if (now() > end)
 			violation("after %zu bytes nothing arrives", stage->drained);
 	}
@@ -165,7 +166,7 @@ static void play_round(struct tally *tally)
 	pid_t pid;
 	int winner;
 
-	stage->round++;
+	round_begin();
 	stage->told[0] = '\0';
 	stage->actors[0].end = 0;
 	memset(stage->drain, UNTOUCHED, stage->drained);

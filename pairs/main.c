@@ -3,6 +3,9 @@
  * pairs [-n ROUNDS] [-p EVENT,EVENT] [-e CONFIG] [-s SIDE] [-S SEED] [-o OFFSET]: play so
  * many rounds (1000000) of all pairs, engines and sides, or of those named.  Prints a line
  * for each pair, and stops with 1 at the first violation.
+ *
+ * pairs -x FIRST -c COUNT [-f FAILURES] [-q]: play as many seeds of make explore, until so
+ * many (1) have failed; quiet: with pause points that do nothing.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -16,8 +19,6 @@
 #include "pairs.h"
 
 #define CONFIGS	3
-/* A round that lasts this long does not end. */
-#define HANG	(2 * PATIENCE)
 
 const struct config configs[CONFIGS] = {
 	{ "poll", CANCELIO_ENGINE_POLL, 0 },
@@ -28,6 +29,7 @@ const struct config configs[CONFIGS] = {
 struct stage *stage;
 __s64 fixed_offset;
 bool is_owner;
+__s64 longest = 20 * SECOND;
 
 static __u64 seed = 1;
 static __u64 cell_seed;
@@ -44,15 +46,7 @@ static const int costs[EVENTS] = {
 /* Each has its workers to make. */
 #define WORKERS_COST	40
 
-/* One pair on one engine and side. */
-struct cell {
-	enum event events[2];
-	const struct config *config;
-	__u32 side;
-	double weight;
-};
-
-static const char *side_name(__u32 side)
+const char *side_name(__u32 side)
 {
 	return side == CANCELIO_READ ? "read" : "write";
 }
@@ -70,28 +64,30 @@ void violation(const char *format, ...)
 		memcpy(stage->told, text, sizeof(text));
 		_exit(1);
 	}
-	printf("VIOLATION: %s\n", text);
+	printf("%sVIOLATION: %s\n", explored ? "\n" : "", text);
 	printf("  PAIR=%s,%s ENGINE=%s SIDE=%s SEED=%llu OFFSET=%lld: in round %u of these\n",
 	       event_names[actors[0].event], event_names[actors[1].event], stage->config->name,
-	       side_name(stage->side), seed, stage->offset, stage->round);
+	       side_name(stage->side), explored ?: seed, stage->offset, stage->round);
 	printf("  the calls gave %d and %d; the second began %lld ns after the first\n",
 	       actors[0].ret, actors[1].ret, actors[1].begin - actors[0].begin);
+	if (explored)
+		explore_course();
 	fflush(stdout);
 	_exit(1);
 }
 
-/* Says so when a round does not end. */
+/* Says so when a round does not end, in twice the time that anything takes. */
 static void *watch(void *unused)
 {
 	unsigned int round = 0;
-	__s64 end = after(HANG);
+	__s64 end = after(2 * longest);
 
 	(void)unused;
 	for (;;) {
 		sleep(1);
 		if (__atomic_load_n(&stage->round, __ATOMIC_RELAXED) != round) {
 			round = stage->round;
-			end = after(HANG);
+			end = after(2 * longest);
 		} else if (now() > end) {
 			violation("the round does not end");
 		}
@@ -99,7 +95,15 @@ static void *watch(void *unused)
 	return NULL;
 }
 
-static void play_cell(const struct cell *cell, unsigned long rounds, struct tally *tally)
+void watch_start(void)
+{
+	pthread_t watcher;
+
+	if (pthread_create(&watcher, NULL, watch, NULL))
+		violation("no thread");
+}
+
+void cell_play(const struct cell *cell, unsigned long rounds, struct tally *tally)
 {
 	struct aim aim = stage->aim;
 	int i;
@@ -120,6 +124,8 @@ static void play_cell(const struct cell *cell, unsigned long rounds, struct tall
 	stage->aim = aim;
 	if (!tally->rounds)
 		aim_reset();
+	if (explored)
+		explore_begin();
 	if (pair_has(KILL))
 		kill_rounds_play(rounds, tally);
 	else
@@ -203,6 +209,7 @@ struct choice {
 	const char *config;
 	const char *side;
 	unsigned long rounds;
+	struct exploration exploration;
 };
 
 static bool is_chosen(const struct choice *choice, const struct cell *cell)
@@ -232,9 +239,10 @@ static void choose_pair(struct choice *choice, char *pair)
 
 static void parse(int argc, char **argv, struct choice *choice)
 {
+	struct exploration *plan = &choice->exploration;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:p:e:s:S:o:")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:e:s:S:o:x:c:f:q")) != -1) {
 		if (option == 'n')
 			choice->rounds = strtoul(optarg, NULL, 10);
 		else if (option == 'p')
@@ -247,6 +255,14 @@ static void parse(int argc, char **argv, struct choice *choice)
 			seed = strtoull(optarg, NULL, 10);
 		else if (option == 'o')
 			fixed_offset = strtoll(optarg, NULL, 10) + 1;
+		else if (option == 'x')
+			plan->first = strtoull(optarg, NULL, 10);
+		else if (option == 'c')
+			plan->seeds = strtoull(optarg, NULL, 10);
+		else if (option == 'f')
+			plan->failures = strtoul(optarg, NULL, 10);
+		else if (option == 'q')
+			plan->quiet = true;
 		else
 			exit(2);
 	}
@@ -291,7 +307,7 @@ static void play_all(const struct choice *choice, const struct cell *cells, int 
 
 		part += cells[i].weight;
 		until = choice->rounds * (part / sum) + 0.5;
-		play_cell(&cells[i], until - played, &tally);
+		cell_play(&cells[i], until - played, &tally);
 		if (choice->events[0] >= 0)
 			print_cell(&cells[i], &tally, until - played);
 		played = until;
@@ -309,9 +325,10 @@ static void play_all(const struct choice *choice, const struct cell *cells, int 
 
 int main(int argc, char **argv)
 {
-	struct choice choice = { .events = { -1, -1 }, .rounds = 1000000 };
+	struct choice choice = {
+		.events = { -1, -1 }, .rounds = 1000000, .exploration.failures = 1,
+	};
 	static struct cell cells[MAX_CELLS];
-	pthread_t watcher;
 	int count;
 
 	parse(argc, argv, &choice);
@@ -322,8 +339,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "pairs: there is nothing to play\n");
 		return 2;
 	}
-	if (pthread_create(&watcher, NULL, watch, NULL))
-		return 2;
+	if (choice.exploration.first)
+		return explore(&choice.exploration, cells, count);
+	watch_start();
 	play_all(&choice, cells, count);
 	return 0;
 }

@@ -36,8 +36,6 @@
 #define BUFFERS		32
 #define FILLERS		40
 #define SEGMENTS	1024
-/* Far longer than anything takes. */
-#define PATIENCE	(20 * SECOND)
 /* How long one who waits spins, before it sleeps. */
 #define SPIN		50000
 
@@ -167,7 +165,15 @@ struct stage {
 	unsigned long exits;
 };
 
-/* A pair on one engine and side, and how its rounds went. */
+/* A pair on one engine and side. */
+struct cell {
+	enum event events[2];
+	const struct config *config;
+	__u32 side;
+	double weight;
+};
+
+/* How its rounds went. */
 struct tally {
 	unsigned long rounds;
 	unsigned long won[2];
@@ -182,9 +188,39 @@ extern struct stage *stage;
 extern __s64 fixed_offset;
 /* In the child that is to be killed: what is wrong there is told to the parent. */
 extern bool is_owner;
+/* Far longer than anything takes, ns. */
+extern __s64 longest;
+/* The seed that is played, or 0: then the rounds are those of make pairs. */
+extern __u64 explored;
 
-/* main.c: says what was wrong in the round, and ends the program with 1. */
+/* main.c; a violation says what was wrong in the round, and ends the program with 1. */
 noreturn void violation(const char *format, ...);
+const char *side_name(__u32 side);
+void watch_start(void);
+void cell_play(const struct cell *cell, unsigned long rounds, struct tally *tally);
+
+/* explore.c */
+struct exploration {
+	__u64 first;
+	__u64 seeds;
+	unsigned int failures;
+	bool quiet;
+};
+
+int explore(const struct exploration *plan, const struct cell *cells, int count);
+void explore_begin(void);
+void explore_round(void);
+void explore_course(void);
+
+/*
+ * In a loop that waits for another processor: where both take turns by the instruction,
+ * this is the other one's.
+ */
+static inline void yield_turn(void)
+{
+	if (explored)
+		__builtin_ia32_pause();
+}
 
 /* event.c */
 bool pair_has(enum event event);
@@ -220,7 +256,9 @@ void workers_count(void);
 /* round.c */
 void bind_to(int processor);
 void spin_until(__s64 time);
+void let_others(void);
 void publish(unsigned int *word, unsigned int value);
+void round_begin(void);
 bool await_word(unsigned int *word, unsigned int value, __s64 patience);
 void round_call(void);
 void round_prepare(void);

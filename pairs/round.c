@@ -43,6 +43,15 @@ static void futex(unsigned int *word, int what, unsigned int value, __s64 patien
 	syscall(SYS_futex, word, what, value, what == FUTEX_WAIT ? &time : NULL, NULL, 0);
 }
 
+/* In a loop that waits for threads of the module. */
+void let_others(void)
+{
+	if (explored)
+		usleep(100);
+	else
+		sched_yield();
+}
+
 /* Tells the other one, which may sleep. */
 void publish(unsigned int *word, unsigned int value)
 {
@@ -57,7 +66,7 @@ bool await_word(unsigned int *word, unsigned int value, __s64 patience)
 	unsigned int seen;
 
 	while ((seen = __atomic_load_n(word, __ATOMIC_ACQUIRE)) != value && now() < end)
-		;
+		yield_turn();
 	end = after(patience);
 	while ((seen = __atomic_load_n(word, __ATOMIC_ACQUIRE)) != value && now() < end)
 		futex(word, FUTEX_WAIT, seen, 100 * MS);
@@ -67,7 +76,7 @@ bool await_word(unsigned int *word, unsigned int value, __s64 patience)
 void spin_until(__s64 time)
 {
 	while (now() < time)
-		;
+		yield_turn();
 }
 
 /* The next of a sequence that the seed decides. */
@@ -175,6 +184,13 @@ static void poison_buffers(void)
 	}
 }
 
+void round_begin(void)
+{
+	stage->round++;
+	if (explored)
+		explore_round();
+}
+
 /* All that comes before the moment. */
 void round_prepare(void)
 {
@@ -210,12 +226,12 @@ static void *follow(void *unused)
 	(void)unused;
 	bind_to(1);
 	for (;; next++) {
-		while (!await_word(&stage->go, next, PATIENCE))
+		while (!await_word(&stage->go, next, longest))
 			;
 		publish(&stage->arrived, next);
 		if (stage->quit)
 			return NULL;
-		while (!await_word(&stage->ready, next, PATIENCE))
+		while (!await_word(&stage->ready, next, longest))
 			;
 		act(1);
 		publish(&stage->acted, next);
@@ -226,7 +242,7 @@ static void *follow(void *unused)
 void round_call(void)
 {
 	publish(&stage->go, stage->go + 1);
-	if (!await_word(&stage->arrived, stage->go, PATIENCE))
+	if (!await_word(&stage->arrived, stage->go, longest))
 		violation("the follower does not come");
 }
 
@@ -234,7 +250,7 @@ static void play_round(struct tally *tally)
 {
 	int winner;
 
-	stage->round++;
+	round_begin();
 	round_call();
 	aim_next();
 	round_prepare();

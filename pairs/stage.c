@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -174,12 +173,12 @@ int stage_references(void)
 /* Contexts and threads have gone. */
 void await_references(int count)
 {
-	__s64 end = after(PATIENCE);
+	__s64 end = after(longest);
 	int left;
 
 	while ((left = stage_references()) > count) {
 		if (now() > end)
 			violation("%d contexts and threads are left", left - count);
-		sched_yield();
+		let_others();
 	}
 }

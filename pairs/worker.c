@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -88,7 +87,7 @@ static void occupy(int i)
 static void reap_filler(void)
 {
 	struct cancelio_completion end;
-	__s64 limit = after(PATIENCE);
+	__s64 limit = after(longest);
 
 	if (!stage->mapped) {
 		if (reap(stage->fd, &end) != 1)
@@ -98,7 +97,7 @@ static void reap_filler(void)
 	while (!ring_pop(stage->ring, &end)) {
 		if (now() > limit)
 			violation("a filler is lost");
-		sched_yield();
+		let_others();
 	}
 }
 
@@ -121,13 +120,13 @@ static void release_pages(void)
 
 static void release_threads(void)
 {
-	__s64 end = after(PATIENCE);
+	__s64 end = after(longest);
 	int i;
 
 	while (workers() < stage->nr_fillers) {
 		if (now() > end)
 			violation("there are %d threads only", workers());
-		sched_yield();
+		let_others();
 	}
 	for (i = 0; i < stage->nr_fillers; i++)
 		cio_cancel(stage->fd, CANCELIO_CANCEL_CONN, stage->filler_conns[i],

@@ -75,6 +75,16 @@ soak:
 	@vm/setup base
 	@soak/check
 
+## explore        races in an order that a seed decides, SEEDS=1000; SEED=n replays, BUG=name has a bug
+explore:
+	@vm/setup base kernel race
+	@explore/check $(if $(SEED),--seed $(SEED),$(or $(SEEDS),1000))
+
+## explore-bugs   which known bugs that finds, and how soon, SEEDS=100; B=name picks one
+explore-bugs:
+	@vm/setup base kernel race
+	@explore/check --bugs $(B)
+
 ## fuzz           random programs against a model for TIME seconds (600), SEED=number; KDIR's KCOV guides
 fuzz:
 	@vm/setup base race
@@ -121,4 +131,4 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	mutants pairs soak fuzz fuzz-replay fuzz-faults bench bench-page model docs kernels
+	mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model docs kernels

@@ -7,6 +7,7 @@
 #include "cancel.h"
 
 #include "cookie.h"
+#include "memory.h"
 #include "race.h"
 #include "side.h"
 #include "trace.h"
@@ -16,7 +17,7 @@
 
 static struct cio_cancel_req *cancel_req_create(void)
 {
-	struct cio_cancel_req *req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
+	struct cio_cancel_req *req = kzalloc(sizeof(*req), CIO_GFP);
 
 	if (req)
 		refcount_set(&req->refs, 1);

@@ -176,8 +176,12 @@ static bool needs_owner(const struct op *op)
 	       (is_send(op) || (op->req.opcode == CANCELIO_OP_RECVMSG && op->control_len));
 }
 
-/* After all checks of the operation itself comes RESTRICT, then the connection. */
-void allow_refusals(struct allowed *set, const struct op *op, const struct step *step)
+/*
+ * After all checks of the operation itself comes RESTRICT, then the connection.  Of a call
+ * that others were beside, these may have come after it had passed their checks.
+ */
+void allow_refusals(struct allowed *set, const struct op *op, const struct step *step,
+		    bool alone)
 {
 	const struct context *context = &model.contexts[op->context];
 	const struct conn *conn = conn_of(op);
@@ -191,11 +195,13 @@ void allow_refusals(struct allowed *set, const struct op *op, const struct step 
 	if (context->refused_ops & 1U << op->req.opcode ||
 	    context->refused_sides & 1U << op_side(op)) {
 		allow(set, -EACCES);
-		return;
+		if (alone)
+			return;
 	}
 	if (op->req.conn != conn->id || conn->closing) {
 		allow(set, -EBADF);
-		return;
+		if (alone)
+			return;
 	}
 	if (!op->held && !context->spoiled &&
 	    context->outstanding >= (int)context->entries)

@@ -170,7 +170,8 @@ void check_return(const struct turn *turn, const char *what, const struct allowe
 bool allow_common(struct allowed *set, const struct context *context, bool after_shutdown);
 
 /* Whether an operation is refused, and by which numbers. */
-void allow_refusals(struct allowed *set, const struct op *op, const struct step *step);
+void allow_refusals(struct allowed *set, const struct op *op, const struct step *step,
+		    bool alone);
 /* RECVMSG has left its header alone. */
 void check_header(const struct op *op, int step);
 /* What is known at its start. */

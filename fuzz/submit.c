@@ -179,7 +179,7 @@ static void judge(const struct turn *turn, int step, int ret)
 
 	/* It may have been closed while the call went on. */
 	if (allow_common(&set, &model.contexts[op->context], false) || !turn->alone)
-		allow_refusals(&set, op, step_of(step));
+		allow_refusals(&set, op, step_of(step), turn->alone);
 	check_return(turn, op->call ? "CALL" : "SUBMIT", &set, ret);
 	if (ret && (ret != -EINTR || !op->id))
 		op_refused(op, step);

@@ -26,12 +26,15 @@ void do_pair(int step, const __s64 *arg)
 		pthread_mutex_unlock(&model.lock);
 		return;
 	}
-	if (type >= UNIX_STREAM)
-		ret = unix_pair(types[type], sv);
-	else if (type >= UDP4)
-		ret = udp_pair(type == UDP4 ? AF_INET : AF_INET6, sv);
-	else
-		ret = tcp_pair(type == TCP4 ? AF_INET : AF_INET6, sv);
+	/* The steps' signals come here too. */
+	do {
+		if (type >= UNIX_STREAM)
+			ret = unix_pair(types[type], sv);
+		else if (type >= UDP4)
+			ret = udp_pair(type == UDP4 ? AF_INET : AF_INET6, sv);
+		else
+			ret = tcp_pair(type == TCP4 ? AF_INET : AF_INET6, sv);
+	} while (ret == -EINTR);
 	if (ret)
 		broken("step %d: no pair of sockets (%d)", step, ret);
 	shrink_buffers(sv[0], sv[1]);

@@ -234,6 +234,7 @@ struct waiter {
 	__u64 id;
 	int ret;
 	struct cancelio_completion result;
+	pid_t thread;
 };
 
 static void *wait_for_any(void *data)
@@ -359,6 +360,7 @@ static void *wait_on_this_processor(void *argument)
 
 	if (pthread_setschedparam(pthread_self(), SCHED_OTHER, &ordinary))
 		return NULL;
+	__atomic_store_n(&waiter->thread, gettid(), __ATOMIC_RELEASE);
 	return wait_for_id(waiter);
 }
 
@@ -384,7 +386,7 @@ TEST_F(local, C45_turn_of_a_caller_that_was_interrupted_goes_to_the_next)
 	ASSERT_TRUE(fill_up(self->fd, self->conn));
 	ASSERT_EQ(1, cio_submit(self->fd, &held, 1, &waiter.id, NULL));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_on_this_processor, &waiter));
-	sleep_until(after(A_WHILE));
+	ASSERT_TRUE(await_in_ioctl(&waiter.thread));
 	ASSERT_EQ(0, pthread_kill(thread, SIGALRM));
 	drain(self->peer);
 	ASSERT_EQ(0, pthread_join(thread, NULL));

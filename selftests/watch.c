@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TRACING	"/sys/kernel/tracing"
@@ -97,6 +98,24 @@ int await_threads(const char *engine, char state, int least, int most)
 		sleep_until(after(MS));
 	} while (now() < end);
 	return count;
+}
+
+bool await_in_ioctl(pid_t *thread)
+{
+	__s64 end = after(LONG_ENOUGH);
+	char path[64], text[64];
+	bool there = false;
+
+	while (!there && now() < end) {
+		pid_t tid = __atomic_load_n(thread, __ATOMIC_ACQUIRE);
+
+		sleep_until(after(MS));
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+		/* The number, or "running". */
+		there = tid && read_head(path, text, sizeof(text)) > 0 &&
+			atoi(text) == SYS_ioctl;
+	}
+	return there;
 }
 
 bool await_fdinfo(pid_t pid, int fd, const char *line)

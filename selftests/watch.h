@@ -18,6 +18,8 @@ int kernel_threads(const char *engine, char state, pid_t *pids, int max);
 int await_threads(const char *engine, char state, int least, int most);
 /* Waits until no context on the machine has a thread. */
 bool await_no_thread(void);
+/* Waits until a thread of this process sleeps in an ioctl. */
+bool await_in_ioctl(pid_t *thread);
 /* Waits until a process's context says so in its /proc/PID/fdinfo. */
 bool await_fdinfo(pid_t pid, int fd, const char *line);
 

@@ -145,6 +145,24 @@ SUBMIT(sendmsg)
 SUBMIT(sendfd)
 SUBMIT(ready)
 
+/* The structures of a newer program: they are copied by other functions. */
+static int submit_longer(struct stage *stage)
+{
+	struct {
+		struct cancelio_op op;
+		__u64 more;
+	} entry = { .op = recv_op(stage) };
+	struct {
+		struct cancelio_submit submit;
+		__u64 more;
+	} arg = { .submit = {
+		.size = sizeof(arg), .op_size = sizeof(entry), .count = 1,
+		.ops = (unsigned long)&entry, .ids = (unsigned long)&stage->id,
+	} };
+
+	return cio_ioctl(stage->fd, CANCELIO_SUBMIT, &arg);
+}
+
 /* A read that was submitted before or after its data came. */
 static const char *submitted_read(struct stage *stage, int ret)
 {
@@ -665,6 +683,7 @@ const struct scene scenes[] = {
 	{ "attach", .prepare = prepare_second, .act = act_attach, .check = check_attach },
 	{ "detach", .act = act_detach, .check = check_detach },
 	{ "submit-recv", .prepare = feed, .act = submit_recv, .check = submitted_read },
+	{ "submit-longer", .prepare = feed, .act = submit_longer, .check = submitted_read },
 	{ "submit-recv-waits", .act = submit_recv, .check = submitted_waits },
 	{ "submit-send", .act = submit_send, .check = submitted_write },
 	{ "submit-recvmsg", .prepare = feed, .act = submit_recvmsg, .check = submitted_read },

@@ -24,6 +24,9 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 }
 #endif
 
+/* For what is written before it is read: kernels may clear the whole stack. */
+#define cio_uninitialized __attribute__((__uninitialized__))
+
 /* One user buffer as an iterator; @iov is its backing where that is needed. */
 static inline int cio_import_buffer(int direction, void __user *addr,
 				    size_t len, struct iovec *iov,

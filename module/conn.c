@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
+#include "expiry.h"
 #include "memory.h"
 #include "race.h"
 #include "side.h"
@@ -11,6 +12,27 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/sock.h>
+
+/* From the common caches each would take 512 bytes. */
+static struct kmem_cache *conn_cache;
+
+int cio_conns_init(void)
+{
+	conn_cache = KMEM_CACHE(cio_conn, 0);
+	return conn_cache ? 0 : -ENOMEM;
+}
+
+void cio_conns_exit(void)
+{
+	/* The last ones are freed after a grace period. */
+	rcu_barrier();
+	kmem_cache_destroy(conn_cache);
+}
+
+static void conn_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(conn_cache, container_of(rcu, struct cio_conn, rcu));
+}
 
 /* Which sockets there are operations for (C43). */
 static int conn_check_socket(const struct socket *sock)
@@ -32,7 +54,7 @@ static int conn_check_socket(const struct socket *sock)
 static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 				    struct socket *sock)
 {
-	struct cio_conn *conn = kzalloc(sizeof(*conn), CIO_GFP);
+	struct cio_conn *conn = kmem_cache_zalloc(conn_cache, CIO_GFP);
 	int i;
 
 	if (!conn)
@@ -46,6 +68,7 @@ static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 	ihold(SOCK_INODE(sock));
 	conn->is_stream = sock->type == SOCK_STREAM;
 	conn->is_unix = sock->sk->sk_family == AF_UNIX;
+	conn->is_tcp = conn->is_stream && !conn->is_unix;
 	conn->is_connected = conn->is_stream || sock->type == SOCK_SEQPACKET;
 	for (i = 0; i < CIO_SIDES; i++) {
 		struct cio_side *side = &conn->sides[i];
@@ -132,7 +155,7 @@ int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
 
 err_conn:
 	iput(SOCK_INODE(sock));
-	kfree(conn);
+	kmem_cache_free(conn_cache, conn);
 err_file:
 	fput(file);
 	return ret;
@@ -217,19 +240,20 @@ static void conn_free(struct cio_conn *conn)
 	struct cio_ctx *ctx = conn->ctx;
 	int i;
 
-	for (i = 0; i < CIO_SIDES; i++) {
-		struct cio_side *side = &conn->sides[i];
-
-		cio_timer_remove(&ctx->timers, &side->timer, CIO_TIMER_SIDE);
-		if (side->spare)
-			cio_op_recycle(&ctx->ops, side->spare);
-	}
+	spin_lock_irq(&conn->lock);
+	for (i = 0; i < CIO_SIDES; i++)
+		cio_timer_remove(&ctx->timers, &conn->sides[i].timer,
+				 CIO_TIMER_SIDE);
+	spin_unlock_irq(&conn->lock);
+	for (i = 0; i < CIO_SIDES; i++)
+		if (conn->sides[i].spare)
+			cio_op_recycle(&ctx->ops, conn->sides[i].spare);
 	iput(SOCK_INODE(conn->sock));
 	if (current->flags & PF_KTHREAD)
 		conn_close_by_worker(conn->file);
 	else
 		fput(conn->file);
-	kfree_rcu(conn, rcu);
+	call_rcu(&conn->rcu, conn_free_rcu);
 	atomic_dec(&ctx->owner->nr_conns);
 	atomic_sub(CIO_SIDES, &ctx->ops.limit);
 	cio_ctx_conn_freed(ctx);

@@ -25,6 +25,7 @@ enum cio_side_index {
  * @is_ready: on the pool's ready list, or handed to a cio_call, or served by a
  *	thread of the thread engine; holds a reference to the conn
  * @for_owner: then, that it was put where only threads of the owner look
+ * @delay: how long the last wait without an event was, ns; 0 after any other attempt
  * @ready: in the pool's ready list
  * @spare: an operation's memory kept for the next submission; no lock (xchg)
  * @cancels: who waits for the cancel of @running, or of @sleeper's operation
@@ -32,7 +33,6 @@ enum cio_side_index {
  * @calls: threads that wait for operations of the side, once these have waited
  * @deadline: host time, KTIME_MAX for none
  * @retry: when to try again what no event will announce, KTIME_MAX for never
- * @delay: how long the last such wait was, ns; 0 after any other attempt
  * @timer: in the timers whenever operations are QUEUED or BLOCKED and there is
  *	a @deadline or a @retry, set to the earlier or before it
  */
@@ -43,6 +43,7 @@ struct cio_side {
 	bool again;
 	bool is_ready;
 	bool for_owner;
+	u32 delay;
 	struct list_head ready;
 	struct cio_op *spare;
 	struct cio_cancel_note *cancels;
@@ -50,7 +51,6 @@ struct cio_side {
 	struct list_head calls;
 	ktime_t deadline;
 	ktime_t retry;
-	u32 delay;
 	struct timerqueue_node timer;
 };
 
@@ -60,39 +60,46 @@ struct cio_side {
  *	socket's wait-queue lock; no wait-queue lock is taken under it
  * @closed: detached: operations are refused and end with CLOSED; @lock
  * @is_stream: constant
+ * @is_tcp: constant
  * @is_unix: an AF_UNIX socket; constant
  * @is_connected: of a type that has one peer, and breaks with it; constant
+ * @was_read: an attempt to read was not refused; of who runs the read side
  * @refs: one of the context's table, one of each queued operation, of each
  *	ready side, and of each user; freed at 0
  * @ctx: stays while there is a conn
  * @file: the socket's file, a reference; constant
  * @sock: its socket when it was attached, a reference to its inode; constant
- * @wait: the entry in the socket's wait queue
+ * @wait: the entry in the socket's wait queue, until it is closed
+ * @orphan: on its way to a thread that can free it
+ * @rcu: late comers may look at @refs and @lock for a grace period
  * @id: its name for the program; constant
  * @error: a fatal error of the socket, -errno, kept for both sides (C33)
  * @sides: read and write
- * @orphan: on its way to a thread that can free it
- * @rcu: late comers may look at @refs and @lock for a grace period
  */
 struct cio_conn {
 	spinlock_t lock;	/* the sides, closed */
 	bool closed;
 	bool is_stream;
+	bool is_tcp;
 	bool is_unix;
 	bool is_connected;
+	bool was_read;
 	int error;
 	atomic_t refs;
 	struct cio_ctx *ctx;
 	struct file *file;
 	struct socket *sock;
-	struct wait_queue_entry wait;
-	u64 id;
-	struct cio_side sides[CIO_SIDES];
 	union {
+		struct wait_queue_entry wait;
 		struct llist_node orphan;
 		struct rcu_head rcu;
 	};
+	u64 id;
+	struct cio_side sides[CIO_SIDES];
 };
+
+int cio_conns_init(void);
+void cio_conns_exit(void);
 
 int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id);
 int cio_conn_detach(struct cio_ctx *ctx, u64 id);

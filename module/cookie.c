@@ -6,7 +6,6 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/random.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #define MIN_CHAINS 1024U
@@ -17,14 +16,16 @@
  * struct cio_cookies - a hash table of operations by user_data
  * @lock: protects the chains; nests inside the conns' locks; taken with
  *	interrupts off
- * @key: secret, so that nobody makes a long chain of different cookies
- * @mask: number of chains less one
+ * @factor: odd and secret, so that nobody makes a long chain of different cookies
+ *	(multiply-shift hashing: two that differ meet in a chain with a probability
+ *	of at most two in the number of chains)
+ * @shift: what leaves as many bits of a product as there are in a chain's number
  * @chains: one for each entry of the completion ring, so that they stay short
  */
 struct cio_cookies {
 	spinlock_t lock;	/* the chains */
-	siphash_key_t key;
-	u32 mask;
+	u64 factor;
+	unsigned int shift;
 	struct hlist_head chains[];
 };
 
@@ -39,8 +40,8 @@ struct cio_cookies *cio_cookies_create(u32 entries)
 	if (!cookies)
 		return NULL;
 	spin_lock_init(&cookies->lock);
-	cookies->mask = chains - 1;
-	get_random_bytes(&cookies->key, sizeof(cookies->key));
+	cookies->factor = get_random_u64() | 1;
+	cookies->shift = 64 - ilog2(chains);
 	return cookies;
 }
 
@@ -51,27 +52,23 @@ void cio_cookies_free(struct cio_cookies *cookies)
 
 static struct hlist_head *cookie_chain(struct cio_cookies *cookies, u64 cookie)
 {
-	return cookies->chains +
-	       (siphash_1u64(cookie, &cookies->key) & cookies->mask);
+	return cookies->chains + (cookie * cookies->factor >> cookies->shift);
 }
 
+/* Both under the conn's lock. */
 void cio_cookie_add(struct cio_cookies *cookies, struct cio_op *op)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&cookies->lock, flags);
+	spin_lock(&cookies->lock);
 	hlist_add_head(&op->cookie_node,
 		       cookie_chain(cookies, op->user_data));
-	spin_unlock_irqrestore(&cookies->lock, flags);
+	spin_unlock(&cookies->lock);
 }
 
 void cio_cookie_remove(struct cio_cookies *cookies, struct cio_op *op)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&cookies->lock, flags);
+	spin_lock(&cookies->lock);
 	hlist_del_init(&op->cookie_node);
-	spin_unlock_irqrestore(&cookies->lock, flags);
+	spin_unlock(&cookies->lock);
 }
 
 static bool cookie_wanted(const struct cio_op *op, bool cancelled)

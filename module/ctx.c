@@ -4,7 +4,7 @@
 #include "conn.h"
 #include "cookie.h"
 #include "engine.h"
-#include "side.h"
+#include "expiry.h"
 #include "worker.h"
 
 #include <linux/eventfd.h>
@@ -51,7 +51,7 @@ struct cio_ctx *cio_ctx_create(void)
 	xa_init_flags(&ctx->conns, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	cio_ops_init(&ctx->ops);
 	cio_timers_init(&ctx->timers, &cio_side_timer_actions);
-	cio_pool_init(&ctx->pool);
+	cio_pool_init(&ctx->pool, cio_worker_reminder);
 	init_waitqueue_head(&ctx->completion_wait);
 	cio_notify_init(&ctx->notify);
 	init_waitqueue_head(&ctx->end_wait);
@@ -268,6 +268,7 @@ void cio_ctx_put(struct cio_ctx *ctx)
 		return;
 	WARN_ON_ONCE(atomic_read(&ctx->live_conns));
 	cio_timers_stop(&ctx->timers);
+	hrtimer_cancel(&ctx->pool.reminder);
 	cio_owner_stop(&ctx->owned);
 	cio_notify_stop(&ctx->notify);
 	cio_ops_free(&ctx->ops);

@@ -3,13 +3,14 @@
 
 #include "race.h"
 
-/* Operations ended in one interrupt, about; the rest comes in the next one. */
+/* Timers and operations in one interrupt, about; the rest comes in the next one. */
 #define TIMER_BATCH 64
 /*
  * Time between two such interrupts, ns.  A timer that is set to a past time from
- * its own callback runs again in the same interrupt: this leaves it.
+ * its own callback runs again in the same interrupt: this leaves it, and leaves the
+ * processor a part of the time.
  */
-#define TIMER_PAUSE (50 * NSEC_PER_USEC)
+#define TIMER_PAUSE (10 * NSEC_PER_USEC)
 
 static bool timer_queued(const struct timerqueue_node *node)
 {
@@ -42,17 +43,15 @@ static void timers_program(struct cio_timers *timers, ktime_t expires,
 			       HRTIMER_MODE_ABS);
 }
 
-/* Let @node come at @expires or earlier. */
+/* Let @node come at @expires or earlier; under a conn's lock. */
 void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
 		      enum cio_timer_kind kind, ktime_t expires)
 {
-	unsigned long flags;
-
 	if (expires == KTIME_MAX)
 		return;
 	/* A time before the clock's zero would not sort, and has passed too. */
 	expires = max_t(ktime_t, expires, 0);
-	spin_lock_irqsave(&timers->lock, flags);
+	spin_lock(&timers->lock);
 	if (timer_queued(node)) {
 		if (node->expires <= expires)
 			goto out;
@@ -64,18 +63,17 @@ void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
 	if (expires < timers->next)
 		timers_program(timers, expires, timers->slack);
 out:
-	spin_unlock_irqrestore(&timers->lock, flags);
+	spin_unlock(&timers->lock);
 }
 
+/* Under a conn's lock. */
 void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
 		      enum cio_timer_kind kind)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&timers->lock, flags);
+	spin_lock(&timers->lock);
 	if (timer_queued(node))
 		timerqueue_del(&timers->queues[kind], node);
-	spin_unlock_irqrestore(&timers->lock, flags);
+	spin_unlock(&timers->lock);
 }
 
 /*
@@ -98,7 +96,8 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 	cio_pause(CIO_AT_TIMER_FIRED);
 	spin_lock_irqsave(&timers->lock, flags);
 	while ((node = timers_first(timers, &kind)) && node->expires <= now &&
-	       batch-- > 0) {
+	       batch > 0) {
+		batch--;
 		timerqueue_del(&timers->queues[kind], node);
 		if (!timers->actions->claim(node, kind))
 			continue;
@@ -106,6 +105,11 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 		batch -= timers->actions->expire(node, kind);
 		spin_lock_irqsave(&timers->lock, flags);
 	}
+	spin_unlock_irqrestore(&timers->lock, flags);
+	/* Before the pause, of which it would take its time. */
+	timers->actions->flush(timers);
+	spin_lock_irqsave(&timers->lock, flags);
+	node = timers_first(timers, &kind);
 	if (!node)
 		timers->next = KTIME_MAX;
 	else if (node->expires <= now)
@@ -113,7 +117,6 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 	else
 		timers_program(timers, node->expires, timers->slack);
 	spin_unlock_irqrestore(&timers->lock, flags);
-	timers->actions->flush(timers);
 	return HRTIMER_NORESTART;
 }
 

@@ -25,7 +25,7 @@ struct cio_timers;
  * @claim: called under the queue's lock with the timer already out of its
  *	queue: make sure that its owner stays, and say whether to go on
  * @expire: called without the lock for a timer that @claim took; returns how
- *	many operations ended
+ *	many operations without a timer of their own it ended
  * @flush: called at the end of a batch, to wake whom the expiries concern
  *
  * All are called from the timer interrupt; on PREEMPT_RT from the thread that

@@ -20,6 +20,7 @@
  */
 #include "engine.h"
 
+#include "expiry.h"
 #include "race.h"
 #include "side.h"
 #include "sleeper.h"
@@ -136,10 +137,11 @@ static void thread_serve(struct cio_ctx *ctx, struct cio_side *side,
 static void thread_turn(struct cio_ctx *ctx)
 {
 	struct thread thread = { .sleeper.task = current };
+	struct cio_pool_rest rest;
 	struct list_head *ready;
 
-	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER,
-				      &thread.alone))) {
+	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, &rest))) {
+		thread.alone = rest.alone;
 		thread_fetch_another(ctx, &thread);
 		thread_serve(ctx, container_of(ready, struct cio_side, ready),
 			     &thread);

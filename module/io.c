@@ -5,7 +5,10 @@
 
 #include <linux/poll.h>
 #include <linux/socket.h>
+#include <linux/tcp.h>
+#include <net/busy_poll.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <net/tcp_states.h>
 
 #define RECV_FLAGS (MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_NOSIGNAL | \
@@ -149,6 +152,28 @@ static bool io_below_lowat(struct cio_conn *conn, const struct cio_op *op)
 }
 
 /*
+ * Whether a read of TCP is sure to find nothing, seen without the socket's lock.
+ * Everything that changes it is followed by an event, which is noticed like one
+ * during an attempt.  The first read of a conn is tried all the same: security
+ * modules may refuse it.  What is between socket and program (TLS, BPF, IPsec over TCP
+ * put a function of their own there), a socket under repair, and busy polling, only an
+ * attempt knows; and only an attempt forgets the error of an earlier connection.
+ */
+static bool io_is_empty(const struct cio_conn *conn)
+{
+	struct sock *sk = conn->sock->sk;
+
+	return conn->is_tcp && conn->was_read &&
+	       skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	       READ_ONCE(sk->sk_state) == TCP_ESTABLISHED &&
+	       !READ_ONCE(sk->sk_err) &&
+	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) &&
+	       READ_ONCE(sk->sk_prot)->recvmsg == tcp_prot.recvmsg &&
+	       !tcp_sk(sk)->repair && !READ_ONCE(conn->error) &&
+	       !sk_can_busy_loop(sk);
+}
+
+/*
  * Whether 0 bytes would be the end.  For packets: nobody can send to one that
  * has ended, so that none comes after this look.
  */
@@ -185,9 +210,10 @@ static bool io_wants_more(const struct cio_conn *conn, const struct cio_op *op,
 	       !cio_msg_got_control(op->msg, msg);
 }
 
-static int io_recv(struct cio_conn *conn, struct cio_op *op)
+/* @address is for that of the sender of a message. */
+static int io_recv(struct cio_conn *conn, struct cio_op *op,
+		   struct sockaddr_storage *address)
 {
-	struct sockaddr_storage address;
 	struct msghdr msg = {};
 	struct iovec iov;
 	bool end;
@@ -196,10 +222,10 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 	ret = io_import(op, ITER_DEST, &iov, &msg.msg_iter);
 	if (ret)
 		return ret;
-	if (io_below_lowat(conn, op))
+	if (io_is_empty(conn) || io_below_lowat(conn, op))
 		return -EAGAIN;
 	if (cio_op_has_msg(op))
-		cio_msg_recv_begin(op, &msg, &address);
+		cio_msg_recv_begin(op, &msg, address);
 	end = io_reads_end(conn);
 	io_keep_socket_error(conn);
 	ret = sock_recvmsg(conn->sock, &msg, MSG_DONTWAIT |
@@ -207,6 +233,7 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 			   (msg.msg_flags & MSG_CMSG_COMPAT));
 	if (ret < 0)
 		ret = io_recv_nothing(conn, op, io_plain_error(ret));
+	conn->was_read |= ret >= 0 || ret == -EAGAIN;
 	if (ret < 0)
 		return ret;
 	op->done += ret;
@@ -224,6 +251,13 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op)
 		return READ_ONCE(conn->error);
 	}
 	return io_wants_more(conn, op, &msg) ? CIO_IO_MORE : 0;
+}
+
+static int io_recv_message(struct cio_conn *conn, struct cio_op *op)
+{
+	struct sockaddr_storage address;
+
+	return io_recv(conn, op, &address);
 }
 
 /*
@@ -262,9 +296,9 @@ static void io_cut(const struct cio_conn *conn, struct msghdr *msg)
 	msg->msg_flags &= ~MSG_EOR;
 }
 
-static int io_send(struct cio_conn *conn, struct cio_op *op)
+static int io_send(struct cio_conn *conn, struct cio_op *op,
+		   struct sockaddr_storage *address)
 {
-	struct sockaddr_storage address;
 	struct msghdr msg = {};
 	struct iovec iov;
 	int ret;
@@ -277,7 +311,7 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 	 * bytes, as the kind of a TLS record does.
 	 */
 	if (cio_op_has_msg(op))
-		cio_msg_send_begin(op, &msg, &address, !op->done ||
+		cio_msg_send_begin(op, &msg, address, !op->done ||
 				   conn->sock->sk->sk_family != AF_UNIX);
 	msg.msg_flags = op->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 	io_cut(conn, &msg);
@@ -294,6 +328,13 @@ static int io_send(struct cio_conn *conn, struct cio_op *op)
 		return ret;
 	op->done += ret;
 	return conn->is_stream && op->done < op->len ? CIO_IO_MORE : 0;
+}
+
+static int io_send_message(struct cio_conn *conn, struct cio_op *op)
+{
+	struct sockaddr_storage address;
+
+	return io_send(conn, op, &address);
 }
 
 static int io_wait_ready(struct cio_conn *conn, struct cio_op *op)
@@ -316,11 +357,13 @@ int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 		return -ENOTSOCK;
 	switch (op->opcode) {
 	case CANCELIO_OP_RECV:
+		return io_recv(conn, op, NULL);
 	case CANCELIO_OP_RECVMSG:
-		return io_recv(conn, op);
+		return io_recv_message(conn, op);
 	case CANCELIO_OP_SEND:
+		return io_send(conn, op, NULL);
 	case CANCELIO_OP_SENDMSG:
-		return io_send(conn, op);
+		return io_send_message(conn, op);
 	default:
 		return io_wait_ready(conn, op);
 	}

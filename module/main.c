@@ -5,16 +5,19 @@
  * A context (ctx.c) has a completion ring (ring.c), operations (op.c), deadlines
  * (deadline.c), ready sides and runners (pool.c), and connections (conn.c), whose
  * sockets are watched (watch.c).  A side (side.c) starts, runs and ends its
- * operations, by attempts (io.c, msg.c) of whoever is to run it (ready.c, sleeper.c);
+ * operations, by attempts (io.c, msg.c) of whoever is to run it (ready.c, sleeper.c),
+ * or by time or a close (expiry.c);
  * submit.c, wait.c, cancel.c, info.c and the workers (worker.c), which do what the
  * engine says (engine_poll.c, engine_thread.c), are its callers.
  */
 #include "cancel.h"
 #include "conn.h"
+#include "expiry.h"
 #include "info.h"
 #include "race.h"
 #include "side.h"
 #include "submit.h"
+#include "user.h"
 #include "wait.h"
 #include "worker.h"
 
@@ -174,10 +177,15 @@ struct main_ioctl {
 /* May be called after SHUTDOWN. */
 #define MAIN_DEAD	BIT(2)
 
+/* Whole words. */
+#define MAIN_SIZE(_struct) \
+	(sizeof(struct cancelio_##_struct) + \
+	 BUILD_BUG_ON_ZERO(sizeof(struct cancelio_##_struct) % sizeof(u64)))
+
 #define MAIN_IOCTL(_nr, _fn, _struct, _flags) \
 	[_IOC_NR(_nr)] = { \
 		.fn = main_##_fn, \
-		.size = sizeof(struct cancelio_##_struct), \
+		.size = MAIN_SIZE(_struct), \
 		.flags = (_flags), \
 	}
 
@@ -248,7 +256,14 @@ static int main_read(union main_arg *arg, const struct main_ioctl *ioctl,
 		return -EFAULT;
 	if (size < ioctl->size || size > PAGE_SIZE)
 		return -EINVAL;
-	ret = copy_struct_from_user(arg, ioctl->size, user, size);
+	if (size != ioctl->size)
+		ret = copy_struct_from_user(arg, ioctl->size, user, size);
+	else if (ioctl->fn == main_call)
+		/* The most frequent one: no loop, and not what is for its result. */
+		ret = cio_words_from_user(arg, user,
+					  offsetof(struct cancelio_call, id));
+	else
+		ret = cio_words_from_user(arg, user, size);
 	if (ret)
 		return ret;
 	arg->size = ioctl->size;
@@ -263,7 +278,7 @@ static long main_ioctl(struct file *file, unsigned int cmd,
 	struct cio_ctx *ctx = file->private_data;
 	void __user *user = (void __user *)addr;
 	const struct main_ioctl *ioctl;
-	union main_arg arg;
+	union main_arg arg cio_uninitialized;
 	int ret;
 
 	if (_IOC_TYPE(cmd) != CANCELIO_IOC || _IOC_DIR(cmd) != _IOC_NONE ||
@@ -360,9 +375,14 @@ static struct miscdevice main_device = {
 
 static int __init main_init(void)
 {
-	int ret = misc_register(&main_device);
+	int ret = cio_conns_init();
 
-	if (!ret)
+	if (ret)
+		return ret;
+	ret = misc_register(&main_device);
+	if (ret)
+		cio_conns_exit();
+	else
 		cio_race_init();
 	return ret;
 }
@@ -371,6 +391,7 @@ static void __exit main_exit(void)
 {
 	cio_race_exit();
 	misc_deregister(&main_device);
+	cio_conns_exit();
 	/* Owners are freed after a grace period, by code of this module. */
 	mmu_notifier_synchronize();
 }

@@ -8,6 +8,7 @@
 #include <linux/cred.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
 #include <linux/xarray.h>
@@ -89,6 +90,16 @@ struct cio_call {
 	struct cancelio_completion result;
 	struct list_head node;
 };
+
+/* @result is written when it is there: not to be cleared before costs less. */
+static inline void cio_call_init(struct cio_call *call, bool keep)
+{
+	call->task = current;
+	call->done = false;
+	call->turn = false;
+	call->keep = keep;
+	INIT_LIST_HEAD(&call->node);
+}
 
 /*
  * Beside the program's flags: only a thread of the owner may run it, for it shows

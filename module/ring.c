@@ -96,40 +96,39 @@ static u32 ring_used(const struct cio_ring *ring, u32 head, u32 tail)
 	return used <= ring->mask + 1 ? used : ring->mask + 1;
 }
 
-/* Promise an entry, when one is free. */
+/* Promise an entry, when one is free; from a thread. */
 bool cio_ring_reserve(struct cio_ring *ring)
 {
-	unsigned long flags;
 	bool free;
 	u32 used;
 
-	spin_lock_irqsave(&ring->lock, flags);
+	spin_lock_irq(&ring->lock);
 	used = ring_used(ring, READ_ONCE(ring->hdr->head), ring->tail);
 	/* A head moved backwards can make the sum exceed the ring: none then. */
 	free = used + ring->reserved <= ring->mask;
 	ring->reserved += free;
-	spin_unlock_irqrestore(&ring->lock, flags);
+	spin_unlock_irq(&ring->lock);
 	return free;
 }
 
 /* Of an operation that was not accepted after all. */
 void cio_ring_unreserve(struct cio_ring *ring)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&ring->lock, flags);
+	spin_lock_irq(&ring->lock);
 	ring->reserved--;
-	spin_unlock_irqrestore(&ring->lock, flags);
+	spin_unlock_irq(&ring->lock);
 }
 
-/* Write a completion into its reserved entry; the caller wakes, unlocked. */
+/*
+ * Write a completion into its reserved entry, under the conn's lock; the caller
+ * wakes, unlocked.
+ */
 void cio_ring_post(struct cio_ring *ring,
 		   const struct cancelio_completion *completion)
 {
-	unsigned long flags;
 	u32 tail;
 
-	spin_lock_irqsave(&ring->lock, flags);
+	spin_lock(&ring->lock);
 	tail = ring->tail;
 	ring->entries[tail & ring->mask] = *completion;
 	ring->reserved--;
@@ -137,7 +136,7 @@ void cio_ring_post(struct cio_ring *ring,
 	smp_store_release(&ring->tail, tail + 1);
 	/* Pairs with the program's acquire, likewise. */
 	smp_store_release(&ring->hdr->tail, tail + 1);
-	spin_unlock_irqrestore(&ring->lock, flags);
+	spin_unlock(&ring->lock);
 }
 
 /* How many completions are there to be reaped. */

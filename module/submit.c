@@ -7,10 +7,10 @@
 #include "race.h"
 #include "side.h"
 #include "trace.h"
+#include "user.h"
 #include "wait.h"
 
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 
 #define OP_FLAGS (CANCELIO_OP_DEADLINE | CANCELIO_OP_TIMEOUT | \
 		  CANCELIO_OP_NOWAIT | CANCELIO_OP_WORKER | CANCELIO_OP_HOLD)
@@ -255,14 +255,16 @@ static int batch_conn(struct cio_ctx *ctx, struct submit_batch *batch, u64 id)
 static int batch_one(struct cio_ctx *ctx, struct submit_batch *batch,
 		     const void __user *op, u32 op_size, u64 __user *id)
 {
-	struct cancelio_op req;
+	struct cancelio_op req cio_uninitialized;
 	int ret;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	/* The program's memory may hold us up: not those who wait for the last one. */
 	cio_kick_flush(ctx, &batch->kick);
-	ret = copy_struct_from_user(&req, sizeof(req), op, op_size);
+	ret = op_size == sizeof(req) ?
+	      cio_words_from_user(&req, op, sizeof(req)) :
+	      copy_struct_from_user(&req, sizeof(req), op, op_size);
 	if (ret)
 		return ret;
 	ret = submit_check(ctx, &req) ?: batch_conn(ctx, batch, req.conn);
@@ -270,6 +272,20 @@ static int batch_one(struct cio_ctx *ctx, struct submit_batch *batch,
 		return ret;
 	ret = submit_start(batch->conn, &req, id, NULL, NULL, &batch->kick);
 	return ret < 0 ? ret : 0;
+}
+
+/*
+ * All were taken, which is what to return.  Until it is known how the wait ends, it has
+ * been interrupted: so that memory that goes away meanwhile does not tell of a success.
+ */
+static int submit_wait(struct cio_ctx *ctx,
+		       const struct cancelio_submit *submit, int __user *error)
+{
+	if (submit->min && !put_user(-EINTR, error))
+		put_user(cio_wait_min(ctx, submit->min,
+				      cio_time_to_host(ctx, submit->time)),
+			 error);
+	return submit->count;
 }
 
 /* Returns how many operations were taken, or why not even the first was. */
@@ -282,10 +298,12 @@ int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
 	u32 i;
 	int ret = 0;
 
-	if (submit->flags || submit->reserved || !submit->count ||
+	if (submit->flags || !submit->count ||
 	    submit->count > CANCELIO_MAX_BATCH ||
 	    submit->op_size < sizeof(struct cancelio_op) ||
-	    submit->op_size > PAGE_SIZE)
+	    submit->op_size > PAGE_SIZE ||
+	    submit->min > ctx->ring.mask + 1 ||
+	    (!submit->min && submit->time))
 		return -EINVAL;
 	if (put_user(0, &out->error))
 		return -EFAULT;
@@ -298,7 +316,7 @@ int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
 		cio_conn_put(batch.conn);
 	cio_kick_flush(ctx, &batch.kick);
 	if (!ret)
-		return i;
+		return submit_wait(ctx, submit, &out->error);
 	/* Was writable a moment ago; the return value tells the most. */
 	if (put_user(ret, &out->error))
 		return i - 1 ?: -EFAULT;
@@ -310,21 +328,21 @@ static int call_finish(const struct cio_call *call,
 		       struct cancelio_call __user *out)
 {
 	trace_cio_reap(1);
-	return copy_to_user(&out->result, &call->result,
-			    sizeof(out->result)) ? -EFAULT : 0;
+	return cio_words_to_user(&out->result, &call->result,
+				 sizeof(out->result));
 }
 
 int cio_call(struct cio_ctx *ctx, struct cancelio_call *req,
 	     struct cancelio_call __user *out)
 {
-	struct cio_call call = { .task = current };
 	struct cio_kick kick = {};
 	struct cio_conn *conn;
 	struct cio_side *side;
+	struct cio_call call cio_uninitialized;
 	struct cio_op *op;
 	int ret;
 
-	INIT_LIST_HEAD(&call.node);
+	cio_call_init(&call, false);
 	if (put_user(0, &out->id) || put_user(0, &out->result.reserved))
 		return -EFAULT;
 	ret = req->flags ? -EINVAL : submit_check(ctx, &req->op);

@@ -150,12 +150,12 @@ out:
 static int wait_op_pending(struct cio_conn *conn, struct cio_op *op, u64 gen,
 			   ktime_t time)
 {
-	struct cio_call call = { .task = current, .keep = true };
 	struct cio_kick kick = {};
 	struct cio_side *side;
+	struct cio_call call;
 	int ret;
 
-	INIT_LIST_HEAD(&call.node);
+	cio_call_init(&call, true);
 	ret = wait_op_join(conn, op, gen, &call, &side, &kick);
 	cio_kick_flush(conn->ctx, &kick);
 	if (ret)
@@ -260,7 +260,7 @@ static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 			break;
 		if (cio_pool_idle(&ctx->pool, &runner, CIO_POOL_ANY)) {
 			in_time = wait_sleep(time);
-			cio_pool_busy(&ctx->pool, &runner);
+			cio_pool_busy(&ctx->pool, &runner, CIO_POOL_ANY);
 		}
 		__set_current_state(TASK_RUNNING);
 		cio_run_ready(ctx, CIO_POOL_ANY, CIO_TURN, &kick);
@@ -272,7 +272,8 @@ static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 	return ret;
 }
 
-static int wait_for_completions(struct cio_ctx *ctx, u32 min, ktime_t time)
+/* Wait until @min completions are in the ring: 0, or why they are not. */
+int cio_wait_min(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
 	int ret = wait_by_turns(ctx, min, time);
 
@@ -306,7 +307,7 @@ int cio_wait(struct cio_ctx *ctx, const struct cancelio_wait *wait)
 	if (ret)
 		return ret;
 	do {
-		ret = wait_for_completions(ctx, wait->min, time);
+		ret = cio_wait_min(ctx, wait->min, time);
 		if (ret)
 			return ret;
 		if (!wait->completions)

@@ -5,6 +5,7 @@
 
 #include "conn.h"
 
+int cio_wait_min(struct cio_ctx *ctx, u32 min, ktime_t time);
 int cio_wait(struct cio_ctx *ctx, const struct cancelio_wait *wait);
 int cio_wait_op(struct cio_ctx *ctx, const struct cancelio_wait_op *wait,
 		struct cancelio_wait_op __user *out);

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "engine.h"
+#include "expiry.h"
 #include "race.h"
 #include "side.h"
 #include "trace.h"
@@ -11,23 +12,43 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <uapi/linux/sched/types.h>
 
 /* Jiffies for which workers that are not needed stay. */
 #define SURPLUS_PATIENCE HZ
+
+/* Others are to run what is ready. */
+static void worker_call_others(struct cio_ctx *ctx)
+{
+	if (cio_pool_call_all(&ctx->pool))
+		cio_ctx_wake_completions(ctx);
+}
+
+/* The pool's reminder: on PREEMPT_RT in the thread of the soft timers. */
+enum hrtimer_restart cio_worker_reminder(struct hrtimer *timer)
+{
+	struct cio_ctx *ctx = container_of(timer, struct cio_ctx,
+					   pool.reminder);
+
+	if (cio_pool_reminded(&ctx->pool))
+		cio_ctx_wake_completions(ctx);
+	return HRTIMER_NORESTART;
+}
 
 /* Run ready sides of the pool until the budget is used up; returns what is left. */
 int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
 		  struct cio_kick *kick)
 {
+	struct cio_pool_rest rest;
 	struct list_head *ready;
-	bool alone;
 
-	while (budget > 0 && (ready = cio_pool_next(&ctx->pool, who, &alone))) {
+	while (budget > 0 && (ready = cio_pool_next(&ctx->pool, who, &rest))) {
+		kick->caller |= rest.caller;
 		/*
 		 * An attempt may be held up by a page fault.  So a worker that
 		 * starts one leaves an idle one behind, while it may.
 		 */
-		if (who == CIO_POOL_WORKER && alone) {
+		if (who == CIO_POOL_WORKER && rest.alone) {
 			/* That may take long: not for those who wait. */
 			cio_kick_flush(ctx, kick);
 			cio_worker_spawn(ctx);
@@ -35,6 +56,8 @@ int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
 		cio_side_run(container_of(ready, struct cio_side, ready), who,
 			     &budget, kick);
 	}
+	if (budget <= 0 && who == CIO_POOL_ANY)
+		worker_call_others(ctx);
 	return budget;
 }
 
@@ -44,10 +67,11 @@ int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,
  */
 static void worker_bury(struct cio_ctx *ctx)
 {
+	struct cio_pool_rest rest;
 	struct list_head *ready;
 
 	cio_ctx_end(ctx);
-	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, NULL))) {
+	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, &rest))) {
 		struct cio_side *side = container_of(ready, struct cio_side,
 						     ready);
 
@@ -137,6 +161,9 @@ static int worker_main(void *data)
 	trace_cio_worker_start(ctx);
 	do {
 		cio_cover_start(&ctx->cover);
+		/* A close takes its time. */
+		if (!llist_empty(&ctx->pool.orphans))
+			worker_call_others(ctx);
 		cio_conn_free_orphans(ctx);
 		ctx->engine->turn(ctx);
 		cio_cover_stop();
@@ -148,7 +175,7 @@ static int worker_main(void *data)
 			schedule_timeout(patience);
 		}
 		__set_current_state(TASK_RUNNING);
-		cio_pool_busy(&ctx->pool, &worker);
+		cio_pool_busy(&ctx->pool, &worker, CIO_POOL_WORKER);
 	} while (!worker_delist(ctx, &worker));
 	trace_cio_worker_stop(ctx);
 	cio_ctx_put(ctx);
@@ -186,6 +213,18 @@ static void worker_unreserve(struct cio_ctx *ctx)
 }
 
 /*
+ * A worker that is woken does not push aside who made the side ready: that thread
+ * may make more of them so, and run all when it waits.
+ */
+static void worker_set_policy(struct task_struct *task)
+{
+	const struct sched_attr batch = { .sched_policy = SCHED_BATCH };
+
+	/* No thread of the kernel is refused this. */
+	sched_setattr_nocheck(task, &batch);
+}
+
+/*
  * Make a worker that is still to be started.  NULL when the context has as many as
  * it may; -EAGAIN when its owner has, which another context can change.
  */
@@ -205,6 +244,9 @@ struct task_struct *cio_worker_create(struct cio_ctx *ctx)
 		worker_unreserve(ctx);
 		return task;
 	}
+	/* On the thread engine they end operations, and that is to be on time. */
+	if (!ctx->engine->threads)
+		worker_set_policy(task);
 	/* Both go when the worker ends; the caller has a reference to each. */
 	refcount_inc(&ctx->refs);
 	__module_get(THIS_MODULE);

@@ -11,6 +11,7 @@ struct task_struct *cio_worker_create(struct cio_ctx *ctx);
 void cio_worker_start(struct task_struct *task);
 int cio_worker_spawn(struct cio_ctx *ctx);
 void cio_workers_kill(struct cio_ctx *ctx);
+enum hrtimer_restart cio_worker_reminder(struct hrtimer *timer);
 bool cio_worker_enter(struct cio_ctx *ctx);
 void cio_worker_leave(struct cio_ctx *ctx);
 int cio_run_ready(struct cio_ctx *ctx, enum cio_pool_kind who, int budget,

@@ -19,7 +19,7 @@ TEST(C60_structures_have_their_published_sizes)
 	HAS_SIZE(cancelio_setup, 40);
 	HAS_SIZE(cancelio_attach, 24);
 	HAS_SIZE(cancelio_detach, 16);
-	HAS_SIZE(cancelio_submit, 40);
+	HAS_SIZE(cancelio_submit, 48);
 	HAS_SIZE(cancelio_call, 144);
 	HAS_SIZE(cancelio_wait, 40);
 	HAS_SIZE(cancelio_wait_op, 88);
@@ -120,7 +120,8 @@ TEST(C60_fields_of_submitting_and_waiting_calls_are_at_their_published_offsets)
 	HAS_OFFSET(cancelio_submit, count, 24);
 	HAS_OFFSET(cancelio_submit, flags, 28);
 	HAS_OFFSET(cancelio_submit, error, 32);
-	HAS_OFFSET(cancelio_submit, reserved, 36);
+	HAS_OFFSET(cancelio_submit, min, 36);
+	HAS_OFFSET(cancelio_submit, time, 40);
 
 	HAS_OFFSET(cancelio_call, size, 0);
 	HAS_OFFSET(cancelio_call, flags, 4);

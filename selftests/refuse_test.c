@@ -133,7 +133,7 @@ TEST_F(tcp, C61_submit_refuses_a_bad_array)
 	bad[1].count = CANCELIO_MAX_BATCH + 1;
 	bad[2].op_size = sizeof(op) - 1;
 	bad[3].flags = 1;
-	bad[4].reserved = 1;
+	bad[4].time = 1;
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, CANCELIO_SUBMIT, &bad[i]));
 	bad[0] = good;

@@ -2,6 +2,8 @@
 /* What peer and program do to a socket: its end, resets, shutdown(2), readiness (C7, C33, C44). */
 #include "tcp_fixture.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 
 TEST_F(tcp, C33_peer_close_is_end_of_file_for_a_pending_read)
@@ -143,6 +145,53 @@ TEST_F(tcp, C33_error_is_not_told_of_the_next_connection)
 	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
 	EXPECT_DONE(result, 0);
 	close(listener);
+}
+
+/* The only look at the second connection before its end is that of a read that waits. */
+TEST_F(tcp, C33_error_is_not_told_of_the_end_of_the_next_connection)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int listener = tcp_listen(variant->family), peer;
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	struct cancelio_completion result;
+	char byte;
+
+	ASSERT_LE(0, listener);
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	ASSERT_EQ(0, close_with_reset(self->peer));
+	ASSERT_LT(0, wait_events(self->sock, POLLHUP) & POLLHUP);
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	EXPECT_ERROR(result, -ECONNRESET);
+	ASSERT_EQ(0, connect(self->sock, &none, sizeof(none)));
+	ASSERT_EQ(0, getsockname(listener, (struct sockaddr *)&address, &len));
+	ASSERT_EQ(0, connect(self->sock, (struct sockaddr *)&address, len));
+	peer = accept(listener, NULL, NULL);
+	ASSERT_LE(0, peer);
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, &byte, 1)));
+	EXPECT_TRUE(stays_empty(self->fd));
+	ASSERT_EQ(0, shutdown(self->sock, SHUT_WR));
+	ASSERT_EQ(0, close(peer));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_DONE(result, 0);
+	close(listener);
+}
+
+/* Such a socket refuses reads before it looks whether anything is there. */
+TEST_F(tcp, C7_read_of_a_socket_under_repair_is_refused_at_once)
+{
+	struct cancelio_completion result;
+	int on = 1, off = -1;
+	char byte;
+
+	ASSERT_EQ(1, write(self->peer, "x", 1));
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	ASSERT_EQ(0, setsockopt(self->sock, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)));
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, &byte, 1)));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_ERROR(result, -EPERM);
+	ASSERT_EQ(0, setsockopt(self->sock, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)));
 }
 
 TEST_F(tcp, C7_write_to_a_closed_peer_is_EPIPE_without_SIGPIPE)

@@ -667,6 +667,44 @@ static void *wait_for_more_than_comes(void *argument)
 	return NULL;
 }
 
+/* A SUBMIT that waits for more than comes. */
+struct submitter {
+	int fd;
+	struct cancelio_op op;
+	int taken;
+	int error;
+};
+
+static void *submit_and_wait(void *argument)
+{
+	struct submitter *submitter = argument;
+
+	submitter->taken = cio_submit_and_wait(submitter->fd, &submitter->op, 1, 2,
+					       after(LONG_ENOUGH), &submitter->error);
+	return NULL;
+}
+
+TEST_F(engine, C34_shutdown_ends_the_wait_of_a_submit)
+{
+	struct submitter submitter = { .fd = cio_context(variant->engine, 0) };
+	pthread_t thread;
+	int ends[2];
+	__u64 conn;
+	char byte;
+
+	ASSERT_LE(0, submitter.fd);
+	ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+	ASSERT_EQ(0, cio_attach(submitter.fd, ends[0], &conn));
+	submitter.op = op_recv(conn, &byte, 1);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_and_wait, &submitter));
+	sleep_until(after(A_WHILE));
+	ASSERT_EQ(0, cio_shutdown(submitter.fd));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, submitter.taken);
+	EXPECT_EQ(-ESHUTDOWN, submitter.error);
+	close(submitter.fd);
+}
+
 TEST_F(engine, C34_shutdown_ends_the_wait_of_another_thread)
 {
 	struct waiter waiter = { .fd = cio_context(variant->engine, 0) };

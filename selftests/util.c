@@ -146,6 +146,21 @@ int cio_submit(int fd, const struct cancelio_op *ops, __u32 count, __u64 *ids, i
 	return ret;
 }
 
+int cio_submit_and_wait(int fd, const struct cancelio_op *ops, __u32 count, __u32 min,
+			__s64 time, int *wait_error)
+{
+	struct cancelio_submit submit = {
+		.size = sizeof(submit), .op_size = sizeof(*ops), .count = count,
+		.ops = (unsigned long)ops, .min = min, .time = time,
+	};
+	int ret;
+
+	memset(&submit.error, POISON, sizeof(submit.error));
+	ret = cio_ioctl(fd, CANCELIO_SUBMIT, &submit);
+	*wait_error = submit.error;
+	return ret;
+}
+
 int cio_call(int fd, const struct cancelio_op *op, __u64 *id, struct cancelio_completion *result)
 {
 	struct cancelio_call call;

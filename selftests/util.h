@@ -50,6 +50,9 @@ int cio_attach(int fd, int sock, __u64 *conn);
 int cio_detach(int fd, __u64 conn);
 /* @error gets why an operation was refused; it and @ids may be NULL. */
 int cio_submit(int fd, const struct cancelio_op *ops, __u32 count, __u64 *ids, int *error);
+/* The same, and @wait_error how its wait for @min completions ended. */
+int cio_submit_and_wait(int fd, const struct cancelio_op *ops, __u32 count, __u32 min,
+			__s64 time, int *wait_error);
 int cio_call(int fd, const struct cancelio_op *op, __u64 *id, struct cancelio_completion *result);
 int cio_wait(int fd, __u32 min, struct cancelio_completion *to, __u32 max, __s64 time);
 int cio_wait_op(int fd, __u64 id, __s64 time, struct cancelio_completion *result);

@@ -49,6 +49,72 @@ TEST_F(tcp, C70_wait_returns_at_its_time_and_never_early)
 	}
 }
 
+TEST_F(tcp, C70_submit_waits_for_completions_in_the_same_call)
+{
+	struct cancelio_completion result[2];
+	struct cancelio_op ops[2];
+	char bytes[2];
+	int error;
+
+	ops[0] = with_timeout(op_recv(self->conn, bytes, 1), 5 * MS);
+	ops[1] = with_timeout(op_recv(self->conn, bytes + 1, 1), 20 * MS);
+	EXPECT_EQ(2, cio_submit_and_wait(self->fd, ops, 2, 2, after(LONG_ENOUGH), &error));
+	EXPECT_EQ(0, error);
+	ASSERT_EQ(2, cio_wait(self->fd, 0, result, 2, 0));
+	EXPECT_EQ(CANCELIO_DEADLINE, result[0].reason);
+	EXPECT_EQ(CANCELIO_DEADLINE, result[1].reason);
+}
+
+TEST_F(tcp, C70_wait_of_a_submit_ends_at_its_time_and_the_operation_goes_on)
+{
+	struct cancelio_completion result;
+	struct cancelio_op op;
+	__s64 time = after(5 * MS);
+	char byte;
+	int error;
+
+	op = op_recv(self->conn, &byte, 1);
+	EXPECT_EQ(1, cio_submit_and_wait(self->fd, &op, 1, 1, time, &error));
+	EXPECT_EQ(-ETIME, error);
+	EXPECT_LE(time, now());
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_EQ(CANCELIO_DONE, result.reason);
+}
+
+TEST_F(tcp, C70_submit_that_is_refused_in_part_does_not_wait)
+{
+	struct cancelio_op ops[2] = {};
+	char byte;
+	int error;
+
+	ops[0] = op_recv(self->conn, &byte, 1);
+	ops[1] = ops[0];
+	ops[1].opcode = 99;
+	EXPECT_EQ(1, cio_submit_and_wait(self->fd, ops, 2, 1, CANCELIO_NEVER, &error));
+	EXPECT_EQ(-EINVAL, error);
+	EXPECT_EQ(-EINVAL, cio_submit_and_wait(self->fd, ops, 1, CANCELIO_MAX_ENTRIES + 1, 0,
+					       &error));
+	EXPECT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+}
+
+TEST_F(tcp, C7_signal_ends_the_wait_of_a_submit_and_the_operation_goes_on)
+{
+	struct cancelio_completion result;
+	struct cancelio_op op;
+	char byte;
+	int error;
+
+	op = op_recv(self->conn, &byte, 1);
+	ASSERT_EQ(0, interrupt_often(true));
+	EXPECT_EQ(1, cio_submit_and_wait(self->fd, &op, 1, 1, after(LONG_ENOUGH), &error));
+	ASSERT_EQ(0, interrupt_often(false));
+	EXPECT_EQ(-EINTR, error);
+	EXPECT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_CANCELED(result);
+}
+
 TEST_F(tcp, C70_completions_that_cannot_be_copied_stay_in_the_ring)
 {
 	struct cancelio_wait wait = {

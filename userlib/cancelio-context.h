@@ -194,6 +194,45 @@ int cancelio_submit(struct cancelio *context, const struct cancelio_op *ops,
 		    unsigned int count, __u64 *ids, int *refused);
 
 /**
+ * cancelio_submit_and_wait() - submit an array of operations, and wait, in one call
+ * @context: the context
+ * @ops: the operations; their buffers belong to the kernel until each ends
+ * @count: how many, 1 to %CANCELIO_MAX_BATCH
+ * @ids: out, may be NULL: the id of each operation taken, room for @count
+ * @min: when all were taken, wait until this many completions are in the ring, 1 to
+ *	its entries, whichever operations they are of; 0: do not wait
+ * @time: do not wait longer than to this absolute time, ns; %CANCELIO_NEVER: no limit;
+ *	0 without @min
+ * @error: out, may be NULL: why the first operation that was not taken was refused, or
+ *	when all were taken how the wait ended, 0 when @min completions are there;
+ *	written on every return
+ *
+ * The completions are then reaped by cancelio_peek(), or where the ring is not mapped by
+ * cancelio_wait(), which does not sleep for them.
+ *
+ * Example::
+ *
+ *	int error;
+ *	int taken = cancelio_submit_and_wait(context, ops, 2, NULL, 1,
+ *					     cancelio_after(SECOND), &error);
+ *	if (taken == 2 && error == -ETIME)
+ *		puts("both are pending still");
+ *
+ * Return: how many it took, at least 1, or an error as cancelio_submit(), or
+ *
+ * * -EINVAL: @min above the ring's entries, or @time without @min
+ *
+ * In @error, when all were taken:
+ *
+ * * -ETIME: @time came first
+ * * -EINTR: a signal came first
+ * * -ESHUTDOWN: the context was shut down, and fewer than @min completions are left
+ */
+int cancelio_submit_and_wait(struct cancelio *context, const struct cancelio_op *ops,
+			     unsigned int count, __u64 *ids, unsigned int min, __s64 time,
+			     int *error);
+
+/**
  * cancelio_call() - submit one operation and wait for it
  * @context: the context
  * @op: the operation

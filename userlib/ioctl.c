@@ -36,8 +36,9 @@ int cancelio_detach(struct cancelio *context, __u64 conn)
 	return context_ioctl(context, CANCELIO_DETACH, &arg);
 }
 
-int cancelio_submit(struct cancelio *context, const struct cancelio_op *ops,
-		    unsigned int count, __u64 *ids, int *refused)
+int cancelio_submit_and_wait(struct cancelio *context, const struct cancelio_op *ops,
+			     unsigned int count, __u64 *ids, unsigned int min, __s64 time,
+			     int *error)
 {
 	struct cancelio_submit arg = {
 		.size = sizeof(arg),
@@ -45,12 +46,20 @@ int cancelio_submit(struct cancelio *context, const struct cancelio_op *ops,
 		.ops = address_of(ops),
 		.ids = address_of(ids),
 		.count = count,
+		.min = min,
+		.time = time,
 	};
 	int taken = context_ioctl(context, CANCELIO_SUBMIT, &arg);
 
-	if (refused)
-		*refused = taken < 0 ? taken : arg.error;
+	if (error)
+		*error = taken < 0 ? taken : arg.error;
 	return taken;
+}
+
+int cancelio_submit(struct cancelio *context, const struct cancelio_op *ops,
+		    unsigned int count, __u64 *ids, int *refused)
+{
+	return cancelio_submit_and_wait(context, ops, count, ids, 0, 0, refused);
 }
 
 int cancelio_call(struct cancelio *context, const struct cancelio_op *op,

@@ -15,31 +15,30 @@
 /**
  * DOC: Words
  *
- * A *context* is one open of /dev/cancelio.  Its *owner* is the process (thread
- * group and address space) that opened it.  A *connection* is a socket attached
- * to a context; it has a read *side* and a write *side*.  An *operation* is one
- * accepted request; one at a time runs on a side, the others of that side wait,
- * first in, first out, and the two sides never wait for each other.
+ * A *context* is one open of /dev/cancelio.  Its *owner* is the process (thread group
+ * and address space) that opened it.  A *connection* is a socket attached to a context;
+ * it has a read *side* and a write *side*.  An *operation* is one accepted request; one
+ * at a time runs on a side, the others of that side wait, first in, first out, and the
+ * two sides never wait for each other.
  *
- * An operation ends exactly once, with a *reason*: it did its work
- * (%CANCELIO_DONE), the socket failed (%CANCELIO_ERROR), its deadline passed
- * (%CANCELIO_DEADLINE), it was canceled (%CANCELIO_CANCELED), or its connection
- * or context was closed (%CANCELIO_CLOSED).
+ * An operation ends exactly once, with a *reason*: it did its work (%CANCELIO_DONE), the
+ * socket failed (%CANCELIO_ERROR), its deadline passed (%CANCELIO_DEADLINE), it was
+ * canceled (%CANCELIO_CANCELED), or its connection or context was closed
+ * (%CANCELIO_CLOSED).
  */
 
 /**
  * DOC: How structures grow
  *
- * Every ioctl takes a pointer to one structure whose first field, size, holds
- * the caller's sizeof of it, in bytes.  New fields are only ever added at the
- * end, and zero in a new field means what the older structure did.
+ * Every ioctl takes a pointer to one structure whose first field, size, holds the
+ * caller's sizeof of it, in bytes.  New fields are only ever added at the end, and zero
+ * in a new field means what the older structure did.
  *
- * - A caller older than the kernel passes a smaller size: the kernel takes the
- *   missing fields as zero and writes no byte beyond the caller's size.
- * - A caller newer than the kernel passes a larger size: the kernel accepts it
- *   when every byte that it does not know is zero, else -E2BIG.
- * - A size below the structure's first published size, or above one page, is
- *   -EINVAL.
+ * - A caller older than the kernel passes a smaller size: the kernel takes the missing
+ *   fields as zero and writes no byte beyond the caller's size.
+ * - A caller newer than the kernel passes a larger size: the kernel accepts it when
+ *   every byte that it does not know is zero, else -E2BIG.
+ * - A size below the structure's first published size, or above one page, is -EINVAL.
  *
  * Arrays of operations carry the size of their entries beside their address, and
  * the entries grow by the same rule; completions have the one size that they were
@@ -62,26 +61,25 @@
  * -EOPNOTSUPP the module does not have this yet; INFO says what it has
  * =========== ===============================================================
  *
- * -EINTR and the kernel's internal codes never stand in a completion, and no
- * operation ever raises a signal (SIGPIPE) in the program.
+ * -EINTR and the kernel's internal codes never stand in a completion, and no operation
+ * ever raises a signal (SIGPIPE) in the program.
  */
 
 /**
  * DOC: Times
  *
- * All times are signed 64-bit nanoseconds of CLOCK_MONOTONIC, in the time
- * namespace that the owner was in at SETUP.  A deadline is absolute, unless a
- * flag of the operation makes it relative to its submission.
- * %CANCELIO_NEVER is no deadline; every other value is a deadline, and one that
- * is not in the future (the present, zero, negative values) has passed.  A
- * relative time that would not fit the clock is clamped to the last instant
- * before %CANCELIO_NEVER, never wrapped.
+ * All times are signed 64-bit nanoseconds of CLOCK_MONOTONIC, in the time namespace that
+ * the owner was in at SETUP.  A deadline is absolute, unless a flag of the operation
+ * makes it relative to its submission.  %CANCELIO_NEVER is no deadline; every other value
+ * is a deadline, and one that is not in the future (the present, zero, negative values)
+ * has passed.  A relative time that would not fit the clock is clamped to the last
+ * instant before %CANCELIO_NEVER, never wrapped.
  *
  * A deadline is never early.  How late it was stands in the completion.
  */
 #define CANCELIO_NEVER		0x7fffffffffffffffLL
 
-#define CANCELIO_ABI		1
+#define CANCELIO_ABI		2
 
 /* The device node, and the magic of its ioctls. */
 #define CANCELIO_DEVICE		"/dev/cancelio"
@@ -169,19 +167,19 @@ enum cancelio_opcode {
  *	them.  The earlier of it and the side's deadline counts
  * @reserved: zero
  *
- * The checks at an operation's start go in this order: closed, deadline, I/O.
- * An operation whose deadline has passed at its start moves nothing, even when
- * data is there.  A zero-length RECV on a stream, or RECVMSG with no room for data,
- * returns 0 at once, unqueued, also past its deadline.
+ * The checks at an operation's start go in this order: closed, deadline, I/O.  One whose
+ * deadline has passed at its start moves nothing, even when data is there.  A zero-length
+ * RECV on a stream, or RECVMSG with no room for data, returns 0 at once, unqueued, also
+ * past its deadline.
  *
  * The socket's O_NONBLOCK, SO_RCVTIMEO and SO_SNDTIMEO do not matter.
  *
  * The buffer belongs to the kernel from the submission until the completion is
  * visible, or the cancel that ended the operation has returned.
  *
- * A write on a socket that calls itself writable and takes nothing is tried again
- * after 1 ms, then after 2, and so on up to every 64 ms, and when an event comes: an
- * unconnected datagram socket of AF_UNIX whose addressee has a full queue.
+ * A write on a socket that calls itself writable and takes nothing (AF_UNIX datagrams,
+ * unconnected, to a full queue) is tried again after 1 ms, then after 2, and so on up to
+ * every 64 ms, and when an event comes.
  */
 struct cancelio_op {
 	__u32 opcode;
@@ -308,9 +306,9 @@ enum cancelio_which {
  * @late: for DEADLINE how long after the deadline it ended, ns; 0 else
  * @reserved: zero
  *
- * DONE with 0 bytes is end of file for a RECV of more than 0 bytes on a stream.  On
- * a datagram socket it is an empty datagram, or the read side was shut down; of
- * SOCK_SEQPACKET it may be either of an empty message and end of file.
+ * DONE with 0 bytes is end of file for a RECV of more than 0 bytes on a stream.  On a
+ * datagram socket it is an empty datagram, or the read side was shut down; of
+ * SOCK_SEQPACKET it may be either.
  *
  * Errors of ERROR are those of recv(2), send(2), recvmsg(2), sendmsg(2) and the
  * protocol, among them:
@@ -362,15 +360,13 @@ struct cancelio_completion {
  * then stores the new head.  The kernel reads nothing here but @head, so that a
  * wrong value there spoils only the program's own view.
  *
- * From the first mmap on, the program alone reaps: WAIT copies nothing.
+ * From the first mmap on, the program alone reaps: WAIT copies nothing.  poll(2) says
+ * POLLIN and POLLRDNORM exactly while head and tail differ or a thread of the program is
+ * needed (see "AF_UNIX"), POLLHUP once the context was shut down, and POLLERR to anybody
+ * but the owner and before SETUP.
  *
- * poll(2) says POLLIN and POLLRDNORM exactly while head and tail differ or a thread
- * of the program is needed (see "AF_UNIX"), POLLHUP once the context was shut down,
- * and POLLERR to anybody but the owner and before SETUP.
- *
- * mmap errors: -EPERM, -ENXIO as above, -EINVAL for a range outside of the ring
- * or a private or executable mapping.  The mapping is not inherited by fork(2) and
- * cannot be extended.
+ * mmap errors: -EPERM, -ENXIO as above, -EINVAL for a range outside of the ring or a
+ * private or executable mapping.  It is not inherited by fork(2) and cannot be extended.
  */
 struct cancelio_ring {
 	__u32 head;
@@ -458,10 +454,10 @@ struct cancelio_info {
  * SETUP.  Each of them joins the cgroups that the process is in when the worker
  * starts, where the kernel lets it, so that its processor time is counted there.
  *
- * -EBUSY: it was done already.  -EINVAL: a value out of range, or no engine of
- * this header.  -EOPNOTSUPP: an engine that the module does not have.
- * -ENOMEM: no memory.  -EAGAIN: no worker thread could be made, or the process has
- * as many as it may.  -EINTR: a fatal signal came meanwhile.
+ * -EBUSY: it was done already.  -EINVAL: a value out of range, or no engine of this
+ * header.  -EOPNOTSUPP: an engine that the module does not have.  -ENOMEM.  -EAGAIN: no
+ * worker thread could be made, or the process has as many as it may.  -EINTR: a fatal
+ * signal came meanwhile.
  */
 struct cancelio_setup {
 	__u32 size;
@@ -483,9 +479,9 @@ struct cancelio_setup {
  * @reserved: zero
  * @conn: out: the connection, never 0, and never given again by this context
  *
- * The connection holds the socket open until DETACH or the context's end:
- * closing @fd alone sends no FIN.  It starts without deadlines.  One socket can
- * be attached to several contexts, but to each of them once.
+ * The connection holds the socket open until DETACH or the context's end: closing @fd
+ * alone sends no FIN.  It starts without deadlines.  One socket can be attached to
+ * several contexts, but to each of them once.
  *
  * -EBADF: @fd is not open.  -ENOTSOCK: not a socket.  -EPROTONOSUPPORT: a
  * family or protocol that is not TCP, UDP or AF_UNIX.  -EEXIST: attached already.
@@ -506,8 +502,8 @@ struct cancelio_attach {
  * @flags: zero
  * @conn: the connection
  *
- * Ends the operations of both sides with CLOSED, waits until none is in flight,
- * and drops the socket.
+ * Ends the operations of both sides with CLOSED, waits until none is in flight, and
+ * drops the socket.
  *
  * -EBADF: no such connection, or detached already.  -EINTR: a signal came while an
  * operation was running; it ends with CLOSED soon, and the socket is dropped then.
@@ -519,19 +515,22 @@ struct cancelio_detach {
 };
 
 /**
- * struct cancelio_submit - submit an array of operations
+ * struct cancelio_submit - submit an array of operations, and wait if wanted
  * @size: sizeof this structure
  * @op_size: sizeof &struct cancelio_op
  * @ops: address of the array
  * @ids: address of an array of __u64 that gets the operations' ids, or 0
  * @count: entries of @ops, 1 to %CANCELIO_MAX_BATCH
  * @flags: zero
- * @error: out: why operation number (return value) was refused, 0 when none was
- * @reserved: zero
+ * @error: out: why operation number (return value) was refused; 0 when none was, or
+ *	how the wait for @min ended without them: -ETIME, -EINTR, -ESHUTDOWN as of WAIT
+ * @min: where all were taken, return when this many completions are in the ring, as
+ *	WAIT without copying does, 0 to its entries (else -EINVAL); 0: do not wait
+ * @time: do not wait longer than to this absolute time, ns; 0 without @min
  *
- * Takes the operations in order, and stops at the first one it must refuse.
- * Returns how many it took; the rest was not looked at.  When it took none it
- * returns the reason instead.  A taken operation may have completed already.
+ * Takes the operations in order, and stops at the first one it must refuse.  Returns how
+ * many it took; the rest was not looked at.  When it took none it returns the reason
+ * instead.  A taken operation may have completed already.
  *
  * Reasons to refuse an operation:
  *
@@ -560,7 +559,8 @@ struct cancelio_submit {
 	__u32 count;
 	__u32 flags;
 	__s32 error;
-	__u32 reserved;
+	__u32 min;
+	__s64 time;
 };
 
 /**
@@ -571,8 +571,8 @@ struct cancelio_submit {
  * @id: out: its id; 0 when it was refused
  * @result: out: its completion
  *
- * Returns 0 with @result when the operation ended, however it ended; it takes no
- * entry of the ring, and others that reap the ring do not see it.
+ * Returns 0 with @result when the operation ended, however it ended; it takes no entry
+ * of the ring, and others that reap the ring do not see it.
  *
  * Errors of SUBMIT for one operation.  -EINTR: a signal came while it was
  * pending; it goes on, and its result is to be fetched by WAIT_OP with @id.

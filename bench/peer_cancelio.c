@@ -256,6 +256,17 @@ static void serve_one(unsigned long messages)
 	}
 }
 
+/* What interrupts the wait is no signal either. */
+static void submit_and_wait(unsigned int n, unsigned int min)
+{
+	int error, ret;
+
+	ret = cancelio_submit_and_wait(context, ops, n, NULL, min, min ? CANCELIO_NEVER : 0,
+				       &error);
+	if (ret != (int)n || (error && error != -EINTR))
+		give_up("cancelio: submit and wait", ret < 0 ? -ret : -error);
+}
+
 static void serve_many(unsigned long messages)
 {
 	unsigned long left = messages;
@@ -267,8 +278,9 @@ static void serve_many(unsigned long messages)
 	while (left) {
 		int count, k;
 
-		wait_for(1);
 		count = cancelio_peek(context, done, BATCH);
+		if (!count)
+			wait_for(1);
 		for (k = 0; k < count; k++) {
 			i = done[k].user_data;
 			if (done[k].bytes != MESSAGE)
@@ -277,8 +289,9 @@ static void serve_many(unsigned long messages)
 			ops[k] = recv_op(i, i, CANCELIO_OP_TIMEOUT, RENEWAL);
 		}
 		cancelio_advance(context, count);
-		submit_ops(count, NULL);
 		left -= count;
+		if (count)
+			submit_and_wait(count, !!left);
 	}
 }
 

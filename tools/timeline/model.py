@@ -1,0 +1,574 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a recording says: operations with their ends, threads with their states, and who
+woke whom.  No words are made here, see sentences.py; no pixels either, see page.py.
+"""
+
+from dataclasses import dataclass, field
+
+from .parse import NEVER
+from .sockets import arrival_of, match_sockets
+
+IRQ = "irq"                     # the lane of timers and interrupts
+OUTSIDE = "outside"             # the lane of peers that are not on this machine
+
+READS = ("recv", "recvmsg")
+WRITES = ("send", "sendmsg")
+NOWAIT, WORKER = 0x4, 0x8       # flags of an operation
+
+# States as the scheduler's event has them, by the first letter.
+STATES = {"R": "runnable", "S": "interruptible", "D": "uninterruptible", "I": "idle",
+          "T": "stopped", "t": "stopped", "P": "stopped"}
+SIGHUP = 1
+
+
+@dataclass
+class Task:
+    pid: int
+    name: str = ""
+    role: str = ""              # program, worker, peer, or "" when of no interest
+    owner: int = 0              # of a worker: the process it works for
+    kthread: bool = False
+
+    @property
+    def lane(self):
+        return f"task:{self.pid}"
+
+
+@dataclass
+class Conn:
+    n: int                      # in the order of attaching
+    raw: int
+    t_attach: int
+    fd: int = -1
+    pair: tuple = None
+    arrivals: list = field(default_factory=list)
+    t_detach: int = None
+    deadline: dict = field(default_factory=lambda: {"read": NEVER, "write": NEVER})
+    taken: list = field(default_factory=list)           # (t, bytes) by reads
+
+    def queued(self, t):
+        """Bytes that came until then and that no read has taken; None where unknown."""
+        if self.pair is None:
+            return None
+        came = sum(a.bytes for a in self.arrivals if a.kind == "data" and a.t <= t)
+        return max(0, came - sum(n for when, n in self.taken if when <= t))
+
+
+@dataclass
+class Op:
+    n: int                      # in the order of submission
+    conn: Conn
+    id: int
+    opcode: str
+    len: int
+    flags: int
+    own_deadline: int
+    submitter: int
+    t0: int
+    behind: list                # operations of its side that were pending at submission
+    side_deadline: int          # of its side, at submission
+    side: str = ""
+    tries: list = field(default_factory=list)           # (t, pid, bytes, ret)
+    arms: list = field(default_factory=list)            # t
+    runs: list = field(default_factory=list)            # (t, pid)
+    blocks: list = field(default_factory=list)          # (t, pid)
+    wakes: list = field(default_factory=list)           # (t, lane, pid) of its sleeper
+    interrupt: tuple = None                             # (t, lane, pid)
+    moves: list = field(default_factory=list)           # (t, lane, deadline, before)
+    readies: list = field(default_factory=list)         # (t, lane)
+    fired: tuple = None                                 # (t, own or side)
+    cancel: object = None                               # the event of the call
+    t1: int = None
+    end_lane: str = ""
+    reason: str = ""
+    bytes: int = 0
+    error: int = 0
+    which: int = 0
+    late: int = 0
+    by_exit: bool = False
+
+    @property
+    def ended(self):
+        return self.t1 is not None
+
+    @property
+    def waited(self):
+        return bool(self.arms)
+
+    @property
+    def decided(self):
+        """When and where it was decided how it ends."""
+        if self.interrupt:
+            return self.interrupt[:2]
+        return self.t1, self.end_lane
+
+
+@dataclass
+class Bar:
+    lane: str
+    t0: int
+    t1: int
+    state: str
+    ops: tuple = ()
+
+
+@dataclass
+class Arrow:
+    kind: str                   # wake or note (a wake with SIGHUP)
+    t0: int
+    source: str
+    t1: int
+    target: str
+    ops: tuple = ()
+
+
+@dataclass
+class Step:
+    """One event to be explained."""
+    t: int
+    kind: str
+    lane: str
+    ops: tuple
+    event: object
+    more: dict = field(default_factory=dict)
+
+
+@dataclass
+class Run:
+    header: object
+    engine: str
+    tasks: dict
+    lanes: list                 # names of lanes, in the order they are drawn
+    conns: list
+    ops: list
+    bars: list
+    arrows: list
+    steps: list
+    t0: int
+    t1: int
+    mixed: bool                 # two contexts had the same numbers at once
+    hidden: int                 # other tasks that ran
+
+    @property
+    def by_end(self):
+        return sorted((op for op in self.ops if op.ended), key=lambda op: op.t1)
+
+    @property
+    def pending(self):
+        return [op for op in self.ops if not op.ended]
+
+    def task_name(self, lane):
+        if lane == IRQ:
+            return "an interrupt"
+        if lane == OUTSIDE:
+            return "the peer"
+        task = self.tasks[int(lane.partition(":")[2])]
+        return f"worker {task.pid}" if task.role == "worker" else f"{task.name} {task.pid}"
+
+
+def _find_tasks(trace):
+    """Everybody who is named, and what they are to us."""
+    header = trace.header
+    tasks = {pid: Task(pid, name, kthread=pid in header.kthreads)
+             for pid, name in header.tasks.items()}
+    children = {header.pid}
+
+    def name(pid, text):
+        task = tasks.setdefault(pid, Task(pid))
+        if not text.startswith("<"):
+            task.name = text
+        return task
+
+    if header.pid:
+        name(header.pid, header.command.split(" ")[0].rpartition("/")[2] or "?")
+    for event in trace.events:
+        kind = event.name
+        if kind == "sched_switch":
+            name(event.prev_pid, event.prev_comm)
+            name(event.next_pid, event.next_comm)
+        elif kind == "sched_waking":
+            name(event.target, event.comm)
+        elif kind == "sched_process_fork":
+            child = name(event.child, event.child_comm)
+            if event.parent in children:
+                children.add(event.child)
+            if event.child_comm.startswith("cancelio/"):
+                child.role, child.kthread = "worker", True
+        elif kind in ("cio_worker_start", "cio_worker_stop"):
+            worker = name(event.pid, event.task)
+            worker.role, worker.owner = "worker", event.owner
+        elif event.pid and kind in ("cio_submit", "cio_cancel", "cio_deadline_set", "cio_attach",
+                                    "cio_reap"):
+            task = name(event.pid, event.task)
+            task.role = task.role or "program"
+    return tasks, children
+
+
+class _Builder:
+    def __init__(self, trace):
+        self.trace = trace
+        self.tasks, self.children = _find_tasks(trace)
+        self.pairs = match_sockets(trace.events)
+        self.conns, self.ops = [], []
+        self.live_conns, self.live_ops = {}, {}
+        self.conn_of_pair = {}
+        self.waits_for = {}     # pid -> the operations it waits for or works at
+        self.claim = {}         # pid -> the operation its thread sleeps for
+        self.steps, self.arrows, self.bars = [], [], []
+        self.open = {}          # pid -> (t, state, numbers of operations): its bar
+        self.woken = {}         # pid -> the wake that it has not run for yet
+        self.asleep = set()
+        self.loopback = {}      # processor -> whether what came there last was from here
+        self.exiting = set()
+        self.timers = {}        # processor -> when a timer of ours came
+        self.mixed = False
+        self.uses_outside = False
+
+    # Where something happened.
+
+    def lane(self, event):
+        if event.in_hardirq or event.pid == 0 and not event.in_softirq:
+            return IRQ
+        if event.in_softirq:
+            if event.pid in self.children and self.loopback.get(event.cpu):
+                return self.tasks[event.pid].lane
+            return IRQ
+        task = self.tasks.setdefault(event.pid, Task(event.pid, event.task))
+        return IRQ if task.name.startswith(("ksoftirqd", "ktimers")) else task.lane
+
+    def step(self, event, kind, ops=(), lane=None, **more):
+        step = Step(event.t, kind, lane or self.lane(event), tuple(op.n for op in ops), event, more)
+        self.steps.append(step)
+        return step
+
+    def op(self, event):
+        return self.live_ops.get((event.conn, event.id))
+
+    def side_ops(self, raw, side):
+        return [op for (conn, _), op in self.live_ops.items() if conn == raw and op.side == side]
+
+    # One method for each event.
+
+    def cio_attach(self, event):
+        if event.conn in self.live_conns:
+            self.mixed = True
+        conn = Conn(len(self.conns) + 1, event.conn, event.t, event.fd,
+                    self.pairs.get((event.conn, event.t)))
+        self.conns.append(conn)
+        self.live_conns[event.conn] = conn
+        if conn.pair:
+            self.conn_of_pair[conn.pair] = conn
+        self.step(event, "attach", conn=conn)
+
+    def conn(self, raw, t):
+        """A connection that was attached before the recording began is met here first."""
+        if raw not in self.live_conns:
+            conn = Conn(len(self.conns) + 1, raw, t, pair=self.pairs.get((raw, None)))
+            self.conns.append(conn)
+            self.live_conns[raw] = conn
+            if conn.pair:
+                self.conn_of_pair[conn.pair] = conn
+        return self.live_conns[raw]
+
+    def cio_detach(self, event):
+        conn = self.conn(event.conn, event.t)
+        conn.t_detach = event.t
+        del self.live_conns[event.conn]
+        self.step(event, "detach", conn=conn, by_exit=self.by_exit(event))
+
+    def by_exit(self, event):
+        task = self.tasks.get(event.pid)
+        return event.pid in self.exiting or (task is not None and task.kthread)
+
+    def cio_submit(self, event):
+        conn = self.conn(event.conn, event.t)
+        if (event.conn, event.id) in self.live_ops:
+            self.mixed = True
+        side = "write" if event.opcode in WRITES else "read"
+        op = Op(len(self.ops) + 1, conn, event.id, event.opcode, event.len, event.flagbits,
+                event.deadline, event.pid, event.t, self.side_ops(event.conn, side),
+                conn.deadline[side], side)
+        self.ops.append(op)
+        self.live_ops[(event.conn, event.id)] = op
+        self.waits_for[event.pid] = self.pending_of(event.pid)
+        self.work_at(event.pid, op)
+        self.step(event, "submit", [op], op=op)
+
+    def cio_try(self, event):
+        op = self.op(event)
+        if not op:
+            return
+        if op.side == "read":
+            op.conn.taken.append((event.t, event.bytes - (op.tries[-1][2] if op.tries else 0)))
+        op.tries.append((event.t, event.pid, event.bytes, event.ret))
+        self.step(event, "try", [op], op=op)
+
+    def cio_arm(self, event):
+        op = self.op(event)
+        if not op:
+            return
+        op.side = event.side
+        op.arms.append(event.t)
+        self.step(event, "arm", [op], op=op)
+
+    def cio_ready(self, event):
+        ops = self.side_ops(event.conn, event.side)
+        lane = self.lane(event)
+        for op in ops:
+            op.readies.append((event.t, lane))
+        self.step(event, "ready", ops, conn=self.conn(event.conn, event.t))
+
+    def work_at(self, pid, op):
+        waited = self.waits_for.setdefault(pid, [])
+        if op not in waited:
+            waited.append(op)
+        if pid in self.open:
+            self.open[pid][2].add(op.n)
+
+    def cio_run(self, event):
+        op = self.op(event)
+        self.claim.pop(event.runner, None)
+        if op:
+            op.runs.append((event.t, event.runner))
+            self.work_at(event.runner, op)
+            self.step(event, "run", [op], op=op)
+
+    def cio_block(self, event):
+        op = self.op(event)
+        if op:
+            op.blocks.append((event.t, event.runner))
+            self.claim[event.runner] = op
+            self.work_at(event.runner, op)
+            self.step(event, "block", [op], op=op)
+
+    def cio_interrupt(self, event):
+        op = self.op(event)
+        if op:
+            op.interrupt = (event.t, self.lane(event), event.target)
+            self.step(event, "interrupt", [op], op=op)
+
+    def cio_deadline_set(self, event):
+        conn = self.conn(event.conn, event.t)
+        ops = self.side_ops(event.conn, event.side)
+        for op in ops:
+            op.moves.append((event.t, self.lane(event), event.deadline, event.before))
+        conn.deadline[event.side] = event.deadline
+        self.step(event, "deadline_set", ops, conn=conn)
+
+    def cio_deadline_fired(self, event):
+        if event.id:
+            ops = [op for op in [self.op(event)] if op]
+        else:
+            ops = self.side_ops(event.conn, event.side)
+        for op in ops:
+            op.fired = (event.t, "own" if event.id else "side")
+        self.step(event, "fired", ops, conn=self.conn(event.conn, event.t))
+
+    def cio_deadline_stale(self, event):
+        self.step(event, "stale", self.side_ops(event.conn, event.side),
+                  conn=self.conn(event.conn, event.t))
+
+    def cio_cancel(self, event):
+        lane = self.lane(event)
+        ended = []
+        for op in self.ops:
+            if op.reason == "canceled" and not op.cancel and event.ret > 0 and \
+               self.covers(event, op) and (op.decided[1] == lane or len(op.tries) > 0):
+                op.cancel = event
+                ended.append(op)
+        self.step(event, "cancel", ended)
+
+    @staticmethod
+    def covers(event, op):
+        if event.scope == "id":
+            return event.target == op.id
+        if event.scope == "conn":
+            return event.target == op.conn.raw and \
+                (not event.sides or event.sides & (1 if op.side == "read" else 2))
+        return True
+
+    def cio_complete(self, event):
+        op = self.live_ops.pop((event.conn, event.id), None)
+        if not op:
+            return
+        op.t1, op.end_lane = event.t, self.lane(event)
+        op.reason, op.bytes, op.error = event.reason, event.bytes, event.error
+        op.which, op.late = event.which, event.late
+        op.by_exit = self.by_exit(event)
+        self.release(op)
+        self.step(event, "complete", [op], op=op)
+
+    def release(self, op):
+        """Nobody works at it any more; its submitter still has to be told."""
+        for pid in [pid for pid, claimed in self.claim.items() if claimed is op]:
+            del self.claim[pid]
+        for pid, ops in self.waits_for.items():
+            if op in ops and pid != op.submitter:
+                ops.remove(op)
+
+    def cio_reap(self, event):
+        ops = [op for op in self.waits_for.get(event.pid, []) if op.ended]
+        self.step(event, "reap", ops)
+        self.waits_for[event.pid] = self.pending_of(event.pid)
+
+    def cio_worker_start(self, event):
+        self.step(event, "worker_start")
+
+    def cio_worker_stop(self, event):
+        self.step(event, "worker_stop")
+
+    def hrtimer_expire_entry(self, event):
+        self.timers[event.cpu] = event.t
+        self.step(event, "timer", lane=IRQ)
+
+    def hrtimer_expire_exit(self, event):
+        begun = self.timers.pop(event.cpu, None)
+        if begun is not None:
+            self.bars.append(Bar(IRQ, begun, event.t, "running"))
+
+    def arrived(self, event, arrival):
+        host = arrival.remote.rpartition(":")[0]
+        self.loopback[event.cpu] = host in ("127.0.0.1", "[::1]") or \
+            host == arrival.local.rpartition(":")[0]
+        conn = self.conn_of_pair.get(arrival.pair)
+        if not conn or conn.t_detach or (arrival.kind == "data" and not arrival.bytes):
+            return
+        conn.arrivals.append(arrival)
+        lane = self.lane(event)
+        if lane == IRQ:
+            lane = OUTSIDE
+            self.uses_outside = True
+        else:
+            task = self.tasks[event.pid]
+            task.role = task.role or "peer"
+        self.step(event, "arrival", self.side_ops(conn.raw, "read") or self.missed_by(conn),
+                  lane=lane, conn=conn, arrival=arrival)
+
+    def missed_by(self, conn):
+        """The read that ended just before, with nothing."""
+        reads = [op for op in self.ops if op.conn is conn and op.side == "read"]
+        return reads[-1:] if reads and reads[-1].ended and reads[-1].error else []
+
+    def signal_generate(self, event):
+        task = self.tasks.get(event.target)
+        if not task or not task.role:
+            return
+        op = self.claim.get(event.target)
+        self.step(event, "signal", [op] if op else [])
+        wake = self.woken.get(event.target)
+        if wake and event.sig == SIGHUP and task.role == "worker":
+            wake.kind = "note"
+
+    def signal_deliver(self, event):
+        if self.tasks.get(event.pid, Task(0)).role == "program":
+            self.step(event, "deliver")
+
+    def sched_process_exit(self, event):
+        self.exiting.add(event.pid)
+
+    def sched_process_fork(self, event):
+        self.begin_bar(event.child, event.t, "runnable")
+
+    def pending_of(self, pid):
+        return [op for op in self.waits_for.get(pid, []) if not op.ended]
+
+    def begin_bar(self, pid, t, state):
+        self.close_bar(pid, t)
+        self.open[pid] = (t, state, {op.n for op in self.waits_for.get(pid, [])})
+
+    def close_bar(self, pid, t):
+        begun = self.open.pop(pid, None)
+        if begun and begun[1] != "gone" and t > begun[0]:
+            self.bars.append(Bar(f"task:{pid}", begun[0], t, begun[1], tuple(sorted(begun[2]))))
+
+    def sched_switch(self, event):
+        self.loopback.pop(event.cpu, None)
+        if event.prev_pid:
+            state = STATES.get(event.state[0], "gone")
+            self.begin_bar(event.prev_pid, event.t, state)
+            self.sleeps(event, state)
+        if event.next_pid:
+            self.begin_bar(event.next_pid, event.t, "running")
+            self.runs(event)
+
+    def sleeps(self, event, state):
+        pid = event.prev_pid
+        if state in ("runnable", "gone"):
+            return
+        self.asleep.add(pid)
+        ops = [self.claim[pid]] if pid in self.claim else self.pending_of(pid)
+        if self.tasks[pid].role in ("program", "worker") and ops:
+            self.step(event, "sleep", ops, lane=f"task:{pid}", state=state)
+
+    def runs(self, event):
+        pid = event.next_pid
+        wake = self.woken.pop(pid, None)
+        was_asleep = pid in self.asleep
+        self.asleep.discard(pid)
+        if not wake:
+            return
+        wake.t1 = event.t
+        if was_asleep and wake.ops:
+            self.step(event, "wakes_up", [self.ops[n - 1] for n in wake.ops], lane=f"task:{pid}",
+                      after=event.t - wake.t0)
+
+    def sched_waking(self, event):
+        pid = event.target
+        task = self.tasks.get(pid)
+        if not task or pid in self.woken:
+            return
+        lane = self.lane(event)
+        op = self.claim.get(pid)
+        ops = [op] if op else list(self.waits_for.get(pid, []))
+        if self.open.get(pid, (0, ""))[1] not in ("running", "runnable"):
+            self.begin_bar(pid, event.t, "runnable")
+        wake = Arrow("wake", event.t, lane, event.t, f"task:{pid}", tuple(o.n for o in ops))
+        self.woken[pid] = wake
+        self.arrows.append(wake)
+        if op:
+            op.wakes.append((event.t, lane, pid))
+        if ops and task.role in ("program", "worker"):
+            self.step(event, "wake", ops, target=pid)
+
+    def build(self):
+        for event in self.trace.events:
+            arrival = arrival_of(event)
+            if arrival:
+                self.arrived(event, arrival)
+            handler = getattr(self, event.name, None)
+            if handler:
+                handler(event)
+        last = self.trace.events[-1].t if self.trace.events else 0
+        for pid in list(self.open):
+            self.close_bar(pid, last)
+        return self.run()
+
+    def frame(self):
+        """From the first to the last thing that concerns an operation, and a little more."""
+        times = [step.t for step in self.steps if step.ops or step.kind in ("attach", "detach")]
+        if not times:
+            times = [event.t for event in self.trace.events] or [0]
+        return min(times) - 20_000, max(times) + 20_000
+
+    def run(self):
+        t0, t1 = self.frame()
+        roles = ("program", "worker", "peer")
+        seen = {bar.lane for bar in self.bars if bar.t1 > t0 and bar.t0 < t1}
+        tasks = sorted((task for task in self.tasks.values() if task.role and task.lane in seen),
+                       key=lambda task: (roles.index(task.role), task.pid))
+        lanes = [task.lane for task in tasks if task.role != "peer"] + [IRQ] + \
+            [task.lane for task in tasks if task.role == "peer"] + \
+            ([OUTSIDE] if self.uses_outside else [])
+        bars = [Bar(bar.lane, max(bar.t0, t0), min(bar.t1, t1), bar.state, bar.ops)
+                for bar in self.bars if bar.lane in lanes and bar.t1 > t0 and bar.t0 < t1]
+        arrows = [arrow for arrow in self.arrows if arrow.source in lanes and arrow.target in lanes
+                  and arrow.source != arrow.target and t0 <= arrow.t0 and arrow.t1 <= t1]
+        steps = [step for step in self.steps if t0 <= step.t <= t1 and step.lane in lanes]
+        hidden = sum(1 for task in self.tasks.values() if task.pid and task.lane not in lanes)
+        return Run(self.trace.header, self.trace.header.engine, self.tasks, lanes, self.conns,
+                   self.ops, bars, arrows, steps, t0, t1, self.mixed, hidden)
+
+
+def build(trace):
+    """The Run that a Trace shows."""
+    return _Builder(trace).build()

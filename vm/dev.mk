@@ -60,10 +60,11 @@ lint:
 	@vm/setup base lint
 	@vm/lint
 
-## race           known races, one by one, and without what prevents each; R=name picks one
+## race           known races, one by one, and without what prevents each; R=name picks one, TIMELINE=1 draws it
 race:
-	@vm/setup base race
+	@vm/setup base race $(if $(TIMELINE),timeline)
 	@race/check $(R)
+	@$(if $(TIMELINE),tools/timeline/show race $(R))
 
 ## pairs          races by pair of all that can happen to an operation, ROUNDS=1000000; PAIR=a,b picks one
 pairs:
@@ -121,6 +122,16 @@ model:
 	@vm/setup model
 	@model/check
 
+## timeline       a page to step through: why blocked reads came back, on both engines
+timeline:
+	@vm/setup base timeline
+	@tools/timeline/show work
+
+## check-timeline tests of recording, sentences and page, the last in a browser; T=name picks some
+check-timeline:
+	@vm/setup base timeline browser
+	@tools/timeline/check $(T)
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -131,4 +142,4 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model docs kernels
+	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model docs kernels

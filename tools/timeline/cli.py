@@ -67,6 +67,7 @@ def parser():
     cmd.add_argument("-o", "--output", required=True, metavar="FILE")
     cmd.add_argument("--machine", action="store_true", help="in a throwaway machine")
     cmd.add_argument("--kernel", metavar="NAME", help="of the machine (6.12)")
+    cmd.add_argument("--kdir", metavar="PATH", help="a built kernel tree, in its place")
     cmd.add_argument("--add", action="append", default=[], metavar="FILE:GUESTPATH",
                      help="a file that the command needs in the machine (repeat)")
     cmd.add_argument("--race", metavar="NAME", help="a race script, in the machine, in place "

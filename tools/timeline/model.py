@@ -86,6 +86,7 @@ class Op:
     which: int = 0
     late: int = 0
     by_exit: bool = False
+    due: int = NEVER            # the earlier of its deadlines when it ended
 
     @property
     def ended(self):
@@ -220,7 +221,8 @@ class _Builder:
         self.asleep = set()
         self.loopback = {}      # processor -> whether what came there last was from here
         self.exiting = set()
-        self.timers = {}        # processor -> when a timer of ours came
+        self.timers = {}        # processor -> the step of a timer of ours that came there
+        self.readied = {}       # processor -> operations that were just made ready there
         self.mixed = False
         self.uses_outside = False
 
@@ -316,6 +318,7 @@ class _Builder:
         lane = self.lane(event)
         for op in ops:
             op.readies.append((event.t, lane))
+        self.readied[event.cpu] = ops
         self.step(event, "ready", ops, conn=self.conn(event.conn, event.t))
 
     def work_at(self, pid, op):
@@ -362,6 +365,9 @@ class _Builder:
             ops = self.side_ops(event.conn, event.side)
         for op in ops:
             op.fired = (event.t, "own" if event.id else "side")
+        timer = self.timers.get(event.cpu)
+        if timer:
+            timer.ops = tuple(sorted({*timer.ops, *(op.n for op in ops)}))
         self.step(event, "fired", ops, conn=self.conn(event.conn, event.t))
 
     def cio_deadline_stale(self, event):
@@ -394,6 +400,7 @@ class _Builder:
         op.t1, op.end_lane = event.t, self.lane(event)
         op.reason, op.bytes, op.error = event.reason, event.bytes, event.error
         op.which, op.late = event.which, event.late
+        op.due = min(op.own_deadline, op.conn.deadline[op.side])
         op.by_exit = self.by_exit(event)
         self.release(op)
         self.step(event, "complete", [op], op=op)
@@ -418,13 +425,12 @@ class _Builder:
         self.step(event, "worker_stop")
 
     def hrtimer_expire_entry(self, event):
-        self.timers[event.cpu] = event.t
-        self.step(event, "timer", lane=IRQ)
+        self.timers[event.cpu] = self.step(event, "timer", lane=IRQ)
 
     def hrtimer_expire_exit(self, event):
-        begun = self.timers.pop(event.cpu, None)
-        if begun is not None:
-            self.bars.append(Bar(IRQ, begun, event.t, "running"))
+        timer = self.timers.pop(event.cpu, None)
+        if timer:
+            self.bars.append(Bar(IRQ, timer.t, event.t, "running", timer.ops))
 
     def arrived(self, event, arrival):
         host = arrival.remote.rpartition(":")[0]
@@ -483,6 +489,7 @@ class _Builder:
 
     def sched_switch(self, event):
         self.loopback.pop(event.cpu, None)
+        self.readied.pop(event.cpu, None)
         if event.prev_pid:
             state = STATES.get(event.state[0], "gone")
             self.begin_bar(event.prev_pid, event.t, state)
@@ -520,6 +527,8 @@ class _Builder:
         lane = self.lane(event)
         op = self.claim.get(pid)
         ops = [op] if op else list(self.waits_for.get(pid, []))
+        if not ops and task.role == "worker":
+            ops = self.readied.get(event.cpu, [])
         if self.open.get(pid, (0, ""))[1] not in ("running", "runnable"):
             self.begin_bar(pid, event.t, "runnable")
         wake = Arrow("wake", event.t, lane, event.t, f"task:{pid}", tuple(o.n for o in ops))

@@ -121,7 +121,7 @@ class Panel {
 		this.clip = this.svg.append("clipPath").attr("id", `clip${this.number}`).append("rect");
 		const inner = this.svg.append("g").attr("clip-path", `url(#clip${this.number})`);
 
-		for (const part of ["decisions", "bars", "arrows", "notes", "ops", "opLabels", "dots", "cursor"])
+		for (const part of ["decisions", "bars", "arrows", "notes", "ops", "deadlines", "opLabels", "dots", "cursor"])
 			this[part] = inner.append("g").attr("class", part);
 		this.cursor.append("line");
 		this.cursor.append("circle").attr("r", 6);
@@ -281,6 +281,10 @@ class Panel {
 			.attr("rx", 3).attr("x", op => this.x(op.t0)).attr("y", op => this.opY(op))
 			.attr("width", op => Math.max(4, this.x(op.t1) - this.x(op.t0)))
 			.attr("height", OP_ROW - 5);
+		this.deadlines.selectAll("path").data(ops.filter(op => op.due !== null)).join("path")
+			.attr("class", "due").classed("other", op => !this.concerns([op.n]))
+			.attr("d", op => `M${this.x(op.due)},${this.opY(op) + 1}l-4,-5h8z` +
+				`M${this.x(op.due)},${this.opY(op) - 2}v${OP_ROW - 2}`);
 		this.placeLabels();
 		this.opLabels.selectAll("text").data(ops).join("text")
 			.attr("class", op => `op-label ${op.place.inside ? "inside" : ""}`)

@@ -67,6 +67,7 @@ def data(run):
                  "reason": op.reason or "pending", "how": sentence(result(run, op)),
                  "course": sentence(course(run, op)), "rule": rule_words(op),
                  "decided": {"t": at(op.decided[0]), "lane": op.decided[1]} if op.ended else None,
+                 "due": at(op.due) if run.t0 <= op.due <= run.t1 else None,
                  "raw": f"conn={op.conn.raw} id={op.id}"} for op in run.ops],
         "steps": [{"t": at(step.t), "lane": step.lane, "kind": step.kind, "ops": step.ops,
                    "text": explain(run, step), "line": step.event.line} for step in run.steps],
@@ -133,11 +134,13 @@ def _legend():
               'd="M2,7H18" marker-end="url(#head-wake)"/></svg>wakes</span>'
               '<span class="key"><svg width="26" height="14"><path class="arrow note" '
               'd="M2,7H18" marker-end="url(#head-note)"/></svg>wakes with SIGHUP</span>'
+              '<span class="key"><svg width="12" height="14"><path class="due" '
+              'd="M6,5l-4,-5h8zM6,2v12"/></svg>deadline</span>'
               '<span class="key"><svg width="26" height="14"><path class="decision" d="M2,7H24"/>'
               '</svg>decided there</span>')
     reasons = "".join(f'<span class="key"><svg width="14" height="14"><rect class="op {reason}" '
                       f'width="14" height="14" rx="3"/></svg>{reason}</span>' for reason in REASONS)
-    return (f'<div class="legend"><div><b>Threads</b> {states}</div><div><b>Arrows</b> {arrows} '
+    return (f'<div class="legend"><div><b>Threads</b> {states}</div><div><b>Marks</b> {arrows} '
             f'<b>Operations</b> {reasons}</div></div>')
 
 

@@ -72,14 +72,22 @@ def _script_for(name, engine, copy):
         stream.write(f"engine {engine}\n{text}")
 
 
+def _kernel(args):
+    """The options of vm/run, and the name for vm/module."""
+    if args.kdir:
+        path = os.path.realpath(args.kdir) + "/"
+        return ["--kdir", path], path
+    return ["--kernel", args.kernel or "6.12"], args.kernel or "6.12"
+
+
 def _race(args):
-    kernel = args.kernel or "6.12"
+    on_kernel, kernel = _kernel(args)
     module = _tool("vm/module", kernel, "--debug")
     player = os.path.join(TOP, "build", "timeline", "player")
     subprocess.run(["make", "-s", "-C", os.path.join(TOP, "race"), f"O={player}"], check=True)
     with tempfile.TemporaryDirectory(prefix="cio-timeline.") as scripts:
         _script_for(args.race, args.engine, os.path.join(scripts, f"{args.race}.race"))
-        options = ["--kernel", kernel] + RACE_MACHINE + \
+        options = on_kernel + RACE_MACHINE + \
             ["--add", f"{player}/race:/bin/race", "--add", f"{scripts}:/scripts"]
         return _in_machine(args.output, ["race", "-v", f"/scripts/{args.race}"], options,
                            {"CANCELIO_KO": module})
@@ -96,4 +104,4 @@ def record(args, command):
     command, options = _add_program(command)
     for pair in args.add:
         options += ["--add", pair]
-    return _in_machine(args.output, command, ["--kernel", args.kernel or "6.12"] + options)
+    return _in_machine(args.output, command, _kernel(args)[0] + options)

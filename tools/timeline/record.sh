@@ -54,6 +54,7 @@ make_trace() {
 	put "$BUFFER_KB" buffer_size_kb
 }
 
+# shellcheck disable=SC2317
 remove_trace() {
 	echo 0 >"$trace/events/enable"
 	rmdir "$trace" 2>/dev/null || echo "cio-timeline: $trace stays: remove it with rmdir" >&2
@@ -111,6 +112,19 @@ text() {
 		{ print }' "$trace/trace"
 }
 
+# The names of those that are in the text.
+tasks_in() {
+	awk 'FNR == NR {
+			for (rest = $0; match(rest, /(pid=|-)[0-9]+/); rest = substr(rest, RSTART + RLENGTH)) {
+				pid = substr(rest, RSTART, RLENGTH)
+				gsub(/[^0-9]/, "", pid)
+				seen[pid] = 1
+			}
+			next
+		}
+		$3 in seen' "$1" "$1.tasks"
+}
+
 engines() {
 	awk '/ cio_worker_start: .* engine=thread/ || / cio_block: / { thread = 1 }
 		/ cio_worker_start: .* engine=poll/ { poll = 1 }
@@ -136,7 +150,7 @@ header() {
 	echo "# events:$events"
 	echo "# lacking:$lacking"
 	lost_events
-	cat "$1.tasks"
+	tasks_in "$1"
 	echo "# lines: $(wc -l <"$1" | tr -d ' ')"
 }
 

@@ -26,7 +26,6 @@ WORDING = {
     "C34": "the end of a context ends all that is pending",
     "C40": "wait-ready reports the events that are there",
     "C42": "an empty datagram is a result",
-    "C44": "the program's own shutdown takes effect on what is pending",
     "C60": "a bad buffer of an operation is its own error, EFAULT",
 }
 
@@ -67,7 +66,7 @@ def _done(op):
         if not op.len:
             return "C19"
         return "C33" if op.conn.pair or op.opcode in READS else "C42"
-    if op.fired or min(op.own_deadline, op.conn.deadline[op.side]) <= op.t1:
+    if op.fired or op.due <= op.t1:
         return "C4"
     if op.side == "write":
         return "C5"

@@ -70,6 +70,8 @@ def parser():
     cmd.add_argument("--kdir", metavar="PATH", help="a built kernel tree, in its place")
     cmd.add_argument("--add", action="append", default=[], metavar="FILE:GUESTPATH",
                      help="a file that the command needs in the machine (repeat)")
+    cmd.add_argument("--buffer", type=int, default=16384, metavar="KB",
+                     help="for the events of each processor (16384)")
     cmd.add_argument("--race", metavar="NAME", help="a race script, in the machine, in place "
                      "of a command")
     cmd.add_argument("--engine", choices=("poll", "thread"), default="thread",

@@ -172,7 +172,6 @@ def _find_tasks(trace):
     header = trace.header
     tasks = {pid: Task(pid, name, kthread=pid in header.kthreads)
              for pid, name in header.tasks.items()}
-    children = {header.pid}
 
     def name(pid, text):
         task = tasks.setdefault(pid, Task(pid))
@@ -191,8 +190,6 @@ def _find_tasks(trace):
             name(event.target, event.comm)
         elif kind == "sched_process_fork":
             child = name(event.child, event.child_comm)
-            if event.parent in children:
-                children.add(event.child)
             if event.child_comm.startswith("cancelio/"):
                 child.role, child.kthread = "worker", True
         elif kind in ("cio_worker_start", "cio_worker_stop"):
@@ -202,13 +199,13 @@ def _find_tasks(trace):
                                     "cio_reap"):
             task = name(event.pid, event.task)
             task.role = task.role or "program"
-    return tasks, children
+    return tasks
 
 
 class _Builder:
     def __init__(self, trace):
         self.trace = trace
-        self.tasks, self.children = _find_tasks(trace)
+        self.tasks = _find_tasks(trace)
         self.pairs = match_sockets(trace.events)
         self.conns, self.ops = [], []
         self.live_conns, self.live_ops = {}, {}
@@ -232,8 +229,10 @@ class _Builder:
         if event.in_hardirq or event.pid == 0 and not event.in_softirq:
             return IRQ
         if event.in_softirq:
-            if event.pid in self.children and self.loopback.get(event.cpu):
-                return self.tasks[event.pid].lane
+            # What one sends to this machine arrives before the call has returned.
+            task = self.tasks.get(event.pid)
+            if task and not task.kthread and self.loopback.get(event.cpu):
+                return task.lane
             return IRQ
         task = self.tasks.setdefault(event.pid, Task(event.pid, event.task))
         return IRQ if task.name.startswith(("ksoftirqd", "ktimers")) else task.lane

@@ -67,7 +67,7 @@ def data(run):
                  "reason": op.reason or "pending", "how": sentence(result(run, op)),
                  "course": sentence(course(run, op)), "rule": rule_words(op),
                  "decided": {"t": at(op.decided[0]), "lane": op.decided[1]} if op.ended else None,
-                 "due": at(op.due) if run.t0 <= op.due <= run.t1 else None,
+                 "due": at(op.due) if op.t0 <= op.due <= (op.t1 or 0) else None,
                  "raw": f"conn={op.conn.raw} id={op.id}"} for op in run.ops],
         "steps": [{"t": at(step.t), "lane": step.lane, "kind": step.kind, "ops": step.ops,
                    "text": explain(run, step), "line": step.event.line} for step in run.steps],
@@ -80,7 +80,7 @@ def _engine(run):
 
 def title_of(runs):
     """What was run, and on which engines."""
-    commands = [re.sub(r" --engine \w+", "", run.header.command) for run in runs]
+    commands = [re.sub(r" --engine \w+|^[^ ]*/", "", run.header.command) for run in runs]
     return f"cancelio: {' and '.join(dict.fromkeys(commands))}, " \
            f"{' and '.join(dict.fromkeys(_engine(run) for run in runs))}"
 
@@ -90,7 +90,7 @@ def _warnings(run):
     if lost:
         where = ", ".join(f"{cpu}: {n}" for cpu, n in run.header.lost.items() if n)
         yield f"{lost} events of this recording are lost ({where}). What is shown is not all that " \
-              "happened, and may be wrong. Record again with a larger BUFFER_KB."
+              "happened, and may be wrong. Record again with a larger --buffer."
     if run.mixed:
         yield "Two contexts had the same numbers at once; their operations may be mixed up here."
     if run.header.exit:

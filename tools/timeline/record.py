@@ -12,27 +12,31 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 SCRIPT = os.path.join(HERE, "record.sh")
 
+# A busy host may hold up a machine so long that it takes its own timer for broken.
+PATIENT = "no_timer_check"
 # As race/check has it: a processor for each actor, and one for the rest.
-RACE_MACHINE = ["--smp", "4", "--append", "isolcpus=1-3 irqaffinity=0 no_timer_check"]
+RACE_MACHINE = ["--smp", "4", "--append", f"isolcpus=1-3 irqaffinity=0 {PATIENT}"]
 
 
 
-def _here(output, command):
+def _here(output, command, buffer):
     """On the running machine."""
-    return subprocess.call([SCRIPT, output] + command)
+    return subprocess.call([SCRIPT, output] + command,
+                           env={**os.environ, "BUFFER_KB": str(buffer)})
 
 
-def _in_machine(output, command, options, environ=None):
+def _in_machine(args, command, options, environ=None):
     """In the machine, whose /out comes back."""
     with tempfile.TemporaryDirectory(prefix="cio-timeline.") as out:
         code = subprocess.call(
             [os.path.join(TOP, "vm", "run"), "--out", out, "--live"] + options +
-            ["--add", f"{SCRIPT}:/bin/record", "--", "record", "/out/timeline.trace"] + command,
+            ["--add", f"{SCRIPT}:/bin/record", "--", "env", f"BUFFER_KB={args.buffer}",
+             "record", "/out/timeline.trace"] + command,
             env={**os.environ, **(environ or {})})
         made = os.path.join(out, "files", "timeline.trace")
         if not os.path.exists(made) or not os.path.getsize(made):
             raise Lacking(f"the machine recorded nothing (exit code {code})")
-        shutil.copyfile(made, output)
+        shutil.copyfile(made, args.output)
     return code
 
 
@@ -89,7 +93,7 @@ def _race(args):
         _script_for(args.race, args.engine, os.path.join(scripts, f"{args.race}.race"))
         options = on_kernel + RACE_MACHINE + \
             ["--add", f"{player}/race:/bin/race", "--add", f"{scripts}:/scripts"]
-        return _in_machine(args.output, ["race", "-v", f"/scripts/{args.race}"], options,
+        return _in_machine(args, ["race", "-v", f"/scripts/{args.race}"], options,
                            {"CANCELIO_KO": module})
 
 
@@ -100,8 +104,8 @@ def record(args, command):
     if args.race:
         return _race(args)
     if not args.machine:
-        return _here(args.output, command)
+        return _here(args.output, command, args.buffer)
     command, options = _add_program(command)
     for pair in args.add:
         options += ["--add", pair]
-    return _in_machine(args.output, command, _kernel(args)[0] + options)
+    return _in_machine(args, command, _kernel(args)[0] + ["--append", PATIENT] + options)

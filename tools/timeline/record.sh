@@ -178,5 +178,5 @@ mv "$file.tasks" "$file.text.tasks"
 rm -f "$file.text" "$file.text.tasks"
 lost=$(awk '/^# lost: / { n += $4 } END { print n + 0 }' "$file")
 [ "$lost" -eq 0 ] ||
-	echo "cio-timeline: $lost events are lost: record again with a larger BUFFER_KB (now $BUFFER_KB)" >&2
+	echo "cio-timeline: $lost events are lost: record again with a larger buffer (now $BUFFER_KB KB for each processor)" >&2
 exit "$code"

@@ -43,6 +43,12 @@ def in_queue(op):
         not other.ended or other.t1 >= op.t1 for other in op.behind)
 
 
+def moved_earlier(op):
+    """The last time that its deadline was, while it was pending; or None."""
+    moves = [move for move in op.moves if move[2] < move[3] and move[0] <= op.decided[0]]
+    return moves[-1] if moves and op.which == 2 else None
+
+
 def _deadline(op):
     if at_entry(op):
         if op.which == 1:
@@ -51,8 +57,7 @@ def _deadline(op):
         return "C19" if op.conn.queued(op.t1) else "C12"
     if in_queue(op):
         return "C21"
-    when, lane = op.decided
-    if any(lane == by and deadline < before and t <= when for t, by, deadline, before in op.moves):
+    if moved_earlier(op):
         return "C13"
     if op.side == "write" and op.bytes:
         return "C5"

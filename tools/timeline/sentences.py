@@ -5,7 +5,7 @@ import errno
 
 from .model import IRQ, NOWAIT, OUTSIDE, SIGHUP
 from .parse import NEVER
-from .rules import WORDING, at_entry, in_queue, rule
+from .rules import WORDING, at_entry, in_queue, moved_earlier, rule
 
 VERBS = {"recv": "read", "recvmsg": "read", "send": "write", "sendmsg": "write",
          "wait_ready": "wait for readiness"}
@@ -68,27 +68,25 @@ def _taker(run, op, t):
                  other.side == "read" and other.bytes), None)
 
 
-def _queued_words(run, op, t):
-    taker = _taker(run, op, t)
-    if taker:
-        return f"read {taker.n} gets it"
-    return "is dropped with the connection" if op.conn.t_detach else "is still queued"
-
-
 def aftermath(run, op):
     """The data that a read which took nothing has left or just missed."""
     if op.side != "read" or op.reason not in ("deadline", "canceled") or op.bytes:
         return ""
     there = op.conn.queued(op.t1)
     if there:
-        return f"{count(there, 'byte')} of data was there, and stays: " \
-               f"{_queued_words(run, op, op.t1)}"
+        taker = _taker(run, op, op.t1)
+        return f"{count(there, 'byte')} of data had come before, and " + (
+            f"read {taker.n} gets them" if taker else
+            "went with the connection" if op.conn.t_detach else "are still queued")
     later = next((a for a in op.conn.arrivals if a.kind == "data" and a.t > op.t1), None)
     following = next((other for other in run.ops if other.conn is op.conn and
                       other.side == "read" and other.t0 > op.t1), None)
     if not later or following and following.t0 < later.t and following.waited:
         return ""
-    return f"data came {duration(later.t - op.t1)} later and {_queued_words(run, op, later.t)}"
+    taker = _taker(run, op, later.t)
+    return f"data came {duration(later.t - op.t1)} later and " + (
+        f"read {taker.n} gets it" if taker else
+        "went with the connection" if op.conn.t_detach else "is still queued")
 
 
 # Why it ended.
@@ -98,8 +96,11 @@ def _deadline_words(run, op):
     late = f"{duration(op.late)} late"
     if at_entry(op):
         return f"{whose} had passed {duration(op.late)} before"
-    if rule(op) == "C13":
-        return f"{_who_ended(run, op)} moved {whose} to a time that has come, {late}"
+    move = moved_earlier(op)
+    if move and move[2] <= move[0] + 1000:
+        return f"{run.task_name(move[1])} moved {whose} to a time that has come, {late}"
+    if move:
+        return f"{run.task_name(move[1])} moved {whose} earlier, and it fired, {late}"
     if in_queue(op):
         return f"{whose} fired while it waited for its turn, {late}"
     return f"{whose} fired, {late}"
@@ -212,7 +213,9 @@ def course(run, op):
     if at_entry(op):
         return f"{submitter} submitted it, and it ended before any attempt"
     if not op.waited:
-        return f"{submitter} submitted it, and its first attempt ended it"
+        when = "the deadline passed during its first attempt" if op.reason == "deadline" else \
+            "its first attempt ended it"
+        return f"{submitter} submitted it, and {when}"
     how = _sleeper_words(run, op) if op.blocks else _queue_words(run, op)
     return f"{submitter} submitted it, and it had to wait; {how}"
 

@@ -7,6 +7,7 @@
 #include <cancelio.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,11 +16,12 @@
 #include <unistd.h>
 
 #define MS	1000000LL
-#define TOTAL	(8 << 20)	/* bytes, more than two sockets hold */
+#define TOTAL	(2 << 20)	/* bytes, more than two small sockets hold */
 
 /* What the peer does with its end when it is told to. */
 enum wish {
-	SAY,			/* send a line */
+	SAY,			/* send a line, at once */
+	ANSWER,			/* the same, when a read waits for it */
 	RESET,			/* close so that the other end is reset */
 	LEAVE,			/* close in order */
 };
@@ -27,10 +29,35 @@ enum wish {
 static struct cancelio *context;
 static struct cancelio_conn *conn;
 static int peer_fd, to_peer[2], failures;
+static const char *waiting = "state=queued";
 static char got[64];
 static char flood[TOTAL];
 
-/* The peer: a thread that does as it is told, a moment later. */
+/* Whether a read waits: in its queue, or where the engine has threads a thread for it. */
+static bool read_waits(void)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", cancelio_fd(context));
+	file = fopen(path, "r");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, "op:", 3) && strstr(line, waiting);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void await_read(void)
+{
+	while (!read_waits())
+		usleep(1000);
+	/* Long enough to be seen. */
+	usleep(3000);
+}
+
+/* The peer: a thread that does as it is told. */
 static void *run_peer(void *unused)
 {
 	struct linger at_once = { .l_onoff = 1 };
@@ -38,8 +65,9 @@ static void *run_peer(void *unused)
 
 	prctl(PR_SET_NAME, "peer");
 	while (read(to_peer[0], &wish, 1) == 1) {
-		usleep(3000);
-		if (wish == SAY) {
+		if (wish != SAY)
+			await_read();
+		if (wish == SAY || wish == ANSWER) {
 			send(peer_fd, "sixteen bytes...", 16, MSG_NOSIGNAL);
 			continue;
 		}
@@ -99,10 +127,17 @@ static void read_one(const char *what, int bytes, int error)
 	check(what, &how, bytes, error);
 }
 
+static void await_data(void)
+{
+	struct pollfd there = { .fd = cancelio_conn_fd(conn), .events = POLLIN };
+
+	poll(&there, 1, -1);
+}
+
 static void *cancel_soon(void *unused)
 {
 	prctl(PR_SET_NAME, "canceler");
-	usleep(5000);
+	await_read();
 	cancelio_cancel_read(conn);
 	return unused;
 }
@@ -119,7 +154,7 @@ static void cancel_one(void)
 static void *shorten_soon(void *unused)
 {
 	prctl(PR_SET_NAME, "shortener");
-	usleep(5000);
+	await_read();
 	cancelio_set_read_deadline(conn, cancelio_now());
 	return unused;
 }
@@ -136,9 +171,12 @@ static void shorten_one(void)
 
 static void write_too_much(void)
 {
+	int fd = cancelio_conn_fd(conn), size = 1 << 16;
 	struct cancelio_completion how;
 
-	cancelio_set_write_deadline(conn, cancelio_after(60 * MS));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(peer_fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	cancelio_set_write_deadline(conn, cancelio_after(300 * MS));
 	cancelio_write(conn, flood, TOTAL, &how);
 	check("a write that its deadline cuts short", &how, -1, -ETIME);
 	failures += !how.bytes || how.bytes == TOTAL;
@@ -146,12 +184,12 @@ static void write_too_much(void)
 
 static void one_connection(void)
 {
-	tell_peer(SAY);
+	tell_peer(ANSWER);
 	read_one("a read whose data comes", 16, 0);
-	cancelio_set_read_deadline(conn, cancelio_after(10 * MS));
+	cancelio_set_read_deadline(conn, cancelio_after(100 * MS));
 	read_one("a read that its deadline ends", 0, -ETIME);
 	tell_peer(SAY);
-	usleep(20000);
+	await_data();
 	read_one("a read after the deadline, with data there", 0, -ETIME);
 	cancelio_set_read_deadline(conn, CANCELIO_NEVER);
 	read_one("the next one gets the data", 16, 0);
@@ -188,6 +226,7 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "--engine") && !strcmp(argv[2], "thread")) {
 		setup.engine = CANCELIO_ENGINE_THREAD;
+		waiting = "state=blocked";
 	} else if (argc != 1 && (argc != 3 || strcmp(argv[1], "--engine") ||
 				 strcmp(argv[2], "poll"))) {
 		fprintf(stderr, "usage: work [--engine poll|thread]\n");

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Recordings that a test makes up, line by line, for what no small program shows at will."""
+
+import os
+import tempfile
+
+NEVER = (1 << 63) - 1
+HEADER = """# cio-timeline 1
+# kernel: 6.12.0
+# date: 2026-01-01T00:00:00Z
+# command: made
+# pid: 10
+# exit: 0
+# engine: {engine}
+# clock: mono
+# lost: cpu0 {lost}
+# task: 10 made
+# lines: {lines}
+"""
+
+
+class Made:
+    """Events at the times that are given, in us, by task 10 unless said otherwise."""
+
+    def __init__(self, engine="poll", lost=0):
+        self.engine = engine
+        self.lost = lost
+        self.lines = []
+
+    def add(self, us, text, pid=10, cpu=0, flags="....."):
+        task = "<idle>" if pid == 0 else "<...>"
+        self.lines.append(f"  {task}-{pid}  [{cpu:03}] {flags}  {us // 10**6}.{us % 10**6:06}: {text}")
+        return self
+
+    def irq(self, us, text, cpu=0):
+        return self.add(us, text, pid=0, cpu=cpu, flags="d.h1.")
+
+    def attach(self, us, conn=1, fd=3):
+        return self.add(us, f"cio_attach: conn={conn} fd={fd}")
+
+    def submit(self, us, id=1, opcode="recv", length=64, conn=1, deadline=NEVER, flags=0, pid=10):
+        return self.add(us, f"cio_submit: conn={conn} id={id} {opcode} user_data=0 len={length} "
+                            f"flags={flags:#x} deadline={deadline}", pid)
+
+    def attempt(self, us, id=1, ret=-11, moved=0, conn=1, pid=10):
+        return self.add(us, f"cio_try: conn={conn} id={id} bytes={moved} ret={ret}", pid)
+
+    def arm(self, us, id=1, side="read", conn=1, deadline=NEVER, side_deadline=NEVER, pid=10):
+        return self.add(us, f"cio_arm: conn={conn} id={id} {side} deadline={deadline} "
+                            f"side_deadline={side_deadline}", pid)
+
+    def waits(self, us, **about):
+        """Submitted at us, tried and armed within 3 us."""
+        op = {key: about[key] for key in ("id", "conn") if key in about}
+        self.submit(us, **about)
+        self.attempt(us + 1, **op)
+        side = "write" if about.get("opcode") in ("send", "sendmsg") else "read"
+        return self.arm(us + 2, side=side, deadline=about.get("deadline", NEVER), **op)
+
+    def set_deadline(self, us, deadline, before=NEVER, side="read", conn=1, pid=10):
+        return self.add(us, f"cio_deadline_set: conn={conn} {side} deadline={deadline} "
+                            f"before={before}", pid)
+
+    def complete(self, us, reason="done", error=0, moved=0, id=1, opcode="recv", which=0, late=0,
+                 conn=1, pid=10, flags="....."):
+        return self.add(us, f"cio_complete: conn={conn} id={id} {opcode} user_data=0 {reason} "
+                            f"bytes={moved} error={error} which={which} late={late}", pid,
+                        flags=flags)
+
+    def data(self, us, size, conn_port=1000, pid=20):
+        """Comes from the peer at port 2000, in its own context."""
+        return self.add(us, f"tcp_probe: family=AF_INET src=127.0.0.1:{conn_port} "
+                            f"dest=127.0.0.1:2000 mark=0x0 data_len={size} snd_nxt=0x1",
+                        pid, flags="..s2.")
+
+    def connects(self, us, conn_port=1000):
+        """So that the next attached socket is known."""
+        return self.add(us, "inet_sock_set_state: family=AF_INET protocol=IPPROTO_TCP "
+                            f"sport={conn_port} dport=2000 saddr=127.0.0.1 daddr=127.0.0.1 "
+                            "saddrv6=::ffff:127.0.0.1 daddrv6=::ffff:127.0.0.1 "
+                            "oldstate=TCP_SYN_SENT newstate=TCP_ESTABLISHED")
+
+    def text(self):
+        header = HEADER.format(engine=self.engine, lost=self.lost, lines=len(self.lines))
+        return header + "".join(line + "\n" for line in self.lines)
+
+    def write(self):
+        """Into a file, whose path is returned."""
+        handle, path = tempfile.mkstemp(prefix="cio-timeline.", suffix=".trace")
+        with os.fdopen(handle, "w") as stream:
+            stream.write(self.text())
+        return path

@@ -240,6 +240,9 @@ class _Builder:
     def step(self, event, kind, ops=(), lane=None, **more):
         step = Step(event.t, kind, lane or self.lane(event), tuple(op.n for op in ops), event, more)
         self.steps.append(step)
+        bar = step.lane.startswith("task:") and self.open.get(int(step.lane[5:]))
+        if bar:
+            bar[2].update(step.ops)
         return step
 
     def op(self, event):

@@ -6,6 +6,7 @@ const LANE = 36, OP_ROW = 20, AXIS = 34, LABELS = 128, RIGHT = 14, FOOT = 8;
 const HEIGHT = { running: 14, runnable: 14, interruptible: 7, uninterruptible: 7, idle: 2, stopped: 7 };
 const MAX_ROWS = 14;		// of operations
 const LETTER = 6.1;		// px, about
+const NOWHERE = { x: 0, anchor: "start", text: "", inside: false };
 const MANY = 400;		// steps, more than one looks at as a whole
 const tip = document.getElementById("tip");
 const panels = [];
@@ -157,9 +158,10 @@ class Panel {
 
 	// One row for each operation, or where they are many the first row with room.
 	placeOps() {
-		const ends = [], many = this.run.ops.length > MAX_ROWS;
+		const ends = [], shown = this.run.ops.filter(op => this.concerns([op.n]));
+		const many = shown.length > MAX_ROWS;
 
-		for (const op of this.run.ops) {
+		for (const op of shown) {
 			const from = this.base(op.t0);
 			let row = many ? ends.findIndex(end => end + 12 < from) : -1;
 
@@ -226,6 +228,10 @@ class Panel {
 		return !this.filter || ops.includes(this.filter);
 	}
 
+	display(op) {
+		return this.concerns([op.n]) ? null : "none";
+	}
+
 	draw() {
 		this.drawAxis();
 		this.drawBars();
@@ -250,7 +256,7 @@ class Panel {
 				ticks.push(t);
 				last = x;
 			}
-			if (this.even && before !== null && t - before >= 1000 && x - this.x(before) >= 48)
+			if (this.even && before !== null && t - before >= 1000 && x - this.x(before) >= 62)
 				spans.push([before, t]);
 			before = t;
 		}
@@ -277,18 +283,18 @@ class Panel {
 		const ops = this.run.ops;
 
 		this.ops.selectAll("rect").data(ops).join("rect").attr("class", op => `op ${op.reason}`)
-			.attr("data-op", op => op.n).classed("other", op => !this.concerns([op.n]))
+			.attr("data-op", op => op.n).attr("display", op => this.display(op))
 			.attr("rx", 3).attr("x", op => this.x(op.t0)).attr("y", op => this.opY(op))
 			.attr("width", op => Math.max(4, this.x(op.t1) - this.x(op.t0)))
 			.attr("height", OP_ROW - 5);
 		this.deadlines.selectAll("path").data(ops.filter(op => op.due !== null)).join("path")
-			.attr("class", "due").classed("other", op => !this.concerns([op.n]))
+			.attr("class", "due").attr("display", op => this.display(op))
 			.attr("d", op => `M${this.x(op.due)},${this.opY(op) + 1}l-4,-5h8z` +
 				`M${this.x(op.due)},${this.opY(op) - 2}v${OP_ROW - 2}`);
 		this.placeLabels();
 		this.opLabels.selectAll("text").data(ops).join("text")
 			.attr("class", op => `op-label ${op.place.inside ? "inside" : ""}`)
-			.classed("other", op => !this.concerns([op.n]))
+			.attr("display", op => this.display(op))
 			.attr("text-anchor", op => op.place.anchor).attr("x", op => op.place.x)
 			.attr("y", op => this.opY(op) + 11.5).text(op => op.place.text);
 		const decided = ops.filter(op => op.decided && this.laneIndex.has(op.decided.lane) &&
@@ -301,8 +307,10 @@ class Panel {
 	// Inside its bar, else behind it, else before it; cut where the row has no room.
 	placeLabels() {
 		const left = LABELS, right = LABELS + this.inner + RIGHT;
-		const rows = d3.nest().key(op => op.row).entries(this.run.ops);
+		const rows = d3.nest().key(op => op.row)
+			.entries(this.run.ops.filter(op => this.concerns([op.n])));
 
+		this.run.ops.forEach(op => { op.place = NOWHERE; });
 		for (const { values } of rows) {
 			values.forEach((op, i) => {
 				const from = Math.max(left, this.x(op.t0)), to = Math.min(right, this.x(op.t1));
@@ -311,7 +319,6 @@ class Panel {
 				const text = this.label(op), need = text.length * LETTER + 8;
 				const room = Math.min(next, right) - to;
 
-				op.place = { x: 0, anchor: "start", text: "", inside: false };
 				if (to < left || from > right)
 					return;
 				if (to - from >= need)
@@ -476,11 +483,11 @@ class Panel {
 		this.select.property("value", n);
 		this.section.selectAll("table.ops tr[data-op]")
 			.classed("chosen", function () { return +this.dataset.op === n; });
+		this.resize();
 		if (n)
 			this.showOp(n);
 		else
 			this.show(0, this.run.length);
-		this.draw();
 		this.say();
 		if (!alone)
 			for (const panel of panels)

@@ -169,13 +169,14 @@ class Page(unittest.TestCase):
             self.assertEqual(self.said(), text)
         self.browser.press("right")
         self.assertEqual(self.said(), texts[-1])
-        dim = self.browser.count("#run0 rect.op.other")
-        self.assertEqual(dim, len(run.ops) - 1)
+        hidden = self.browser.count("#run0 rect.op[display=none]")
+        self.assertEqual(hidden, len(run.ops) - 1)
         clear = self.browser.count("#run0 circle.dot:not(.other)")
         self.assertEqual(clear, len(texts))
         self.shot("one-operation")
         self.browser.press("escape")
         self.assertEqual(self.browser.count("#run0 .other"), 0)
+        self.assertEqual(self.browser.count("#run0 rect.op[display=none]"), 0)
 
     def test_the_same_operation_is_looked_at_in_both(self):
         self.open(self.two)

@@ -7,7 +7,7 @@ const HEIGHT = { running: 14, runnable: 14, interruptible: 7, uninterruptible: 7
 const MAX_ROWS = 14;		// of operations
 const LETTER = 6.1;		// px, about
 const NOWHERE = { x: 0, anchor: "start", text: "", inside: false };
-const MANY = 400;		// steps, more than one looks at as a whole
+const MANY = 800;		// steps, more than one looks at as a whole
 const tip = document.getElementById("tip");
 const panels = [];
 let active = null;
@@ -312,15 +312,18 @@ class Panel {
 
 		this.run.ops.forEach(op => { op.place = NOWHERE; });
 		for (const { values } of rows) {
+			let used = left;	// by what is to the left
+
 			values.forEach((op, i) => {
 				const from = Math.max(left, this.x(op.t0)), to = Math.min(right, this.x(op.t1));
 				const next = i + 1 < values.length ? this.x(values[i + 1].t0) : right;
-				const before = i ? this.x(values[i - 1].t1) : left;
+				const before = used;
 				const text = this.label(op), need = text.length * LETTER + 8;
 				const room = Math.min(next, right) - to;
 
 				if (to < left || from > right)
 					return;
+				used = Math.max(used, to + 4);
 				if (to - from >= need)
 					op.place = { x: to - 5, anchor: "end", text, inside: true };
 				else if (room >= need)
@@ -330,6 +333,8 @@ class Panel {
 				else if (room >= 5 * LETTER)
 					op.place = { x: to + 5, anchor: "start", inside: false,
 						     text: text.slice(0, Math.floor(room / LETTER) - 2) + "…" };
+				if (op.place.anchor === "start" && op.place.text)
+					used = Math.max(used, to + 10 + op.place.text.length * LETTER);
 			});
 		}
 	}

@@ -50,10 +50,6 @@ def name(op):
     return f"{verb(op)} {op.n}"
 
 
-def _sender(run, lane):
-    return "somebody" if lane == IRQ else run.task_name(lane)
-
-
 def _who_ended(run, op):
     """Who decided the end of what waited."""
     lane = op.decided[1]
@@ -187,21 +183,23 @@ def _sleeper_words(run, op):
     begun, pid = op.blocks[-1]
     wakes = [wake for wake in op.wakes if wake[0] >= begun]
     text = f"worker {pid} slept for it, interruptible"
+    if len(op.blocks) > 1:
+        text += f", {len(op.blocks)} times, the last time"
     if not wakes:
         return text
     woken, lane, _ = wakes[-1]
-    text += f", {duration(woken - begun)}"
+    text += f"{' ' if len(op.blocks) > 1 else ', '}{duration(woken - begun)}"
     if op.interrupt:
         return text + f"; {_who_ended(run, op)} won it and sent the worker SIGHUP, " \
                       f"which woke it; the worker ended it {duration(op.t1 - op.interrupt[0])} later"
-    return text + f"; {_sender(run, lane)} woke it with news from the socket, and it tried again"
+    return text + f"; {run.task_name(lane)} woke it with news from the socket, and it tried again"
 
 
 def _queue_words(run, op):
     waited = duration(op.decided[0] - op.arms[0])
     text = f"it waited {waited} in the {op.side} side's queue, with no thread asleep for it"
-    if op.readies and op.runs:
-        by = _sender(run, op.readies[-1][1])
+    if op.readies and op.runs and op.runs[-1][0] > op.arms[-1]:
+        by = run.task_name(op.readies[-1][1])
         return text + f"; {by} made it ready, and {run.task_name(f'task:{op.runs[-1][1]}')} ran it"
     return text + f"; {_who_ended(run, op)} ended it then and there"
 

@@ -324,7 +324,7 @@ class Panel {
 				if (to < left || from > right)
 					return;
 				used = Math.max(used, to + 4);
-				if (to - from >= need)
+				if (to - from >= need + text.length * 0.7)
 					op.place = { x: to - 5, anchor: "end", text, inside: true };
 				else if (room >= need)
 					op.place = { x: to + 5, anchor: "start", text, inside: false };
@@ -348,12 +348,30 @@ class Panel {
 		return `M${x0},${begin}C${x0},${begin + sign * bend} ${x1},${end - sign * bend} ${x1},${end}`;
 	}
 
+	// Wake-ups between the same lanes that would stand on each other.
+	crowded() {
+		const last = new Map(), hidden = new Set();
+
+		for (const arrow of this.run.arrows) {
+			const lanes = arrow.from + arrow.to, x = this.x(arrow.t0);
+
+			if (arrow.kind !== "note" && x - (last.get(lanes) || -Infinity) < 4)
+				hidden.add(arrow);
+			else
+				last.set(lanes, x);
+		}
+		return hidden;
+	}
+
 	drawArrows() {
+		const hidden = this.crowded();
+
 		this.arrows.selectAll("path").data(this.run.arrows).join("path")
 			.attr("class", arrow => `arrow ${arrow.kind}`)
 			.classed("aside", arrow => !arrow.ops.length)
 			.classed("other", arrow => !this.concerns(arrow.ops))
 			.attr("marker-end", arrow => `url(#head-${arrow.kind})`)
+			.attr("display", arrow => hidden.has(arrow) ? "none" : null)
 			.attr("d", arrow => this.arrowPath(arrow));
 		this.notes.selectAll("text").data(this.run.arrows.filter(arrow => arrow.kind === "note"))
 			.join("text").attr("class", "note-label").attr("text-anchor", "end")

@@ -14,6 +14,7 @@ SCRIPT = os.path.join(HERE, "record.sh")
 
 # A busy host may hold up a machine so long that it takes its own timer for broken.
 PATIENT = "no_timer_check"
+LIFE = "300"            # seconds, of the machine
 # As race/check has it: a processor for each actor, and one for the rest.
 RACE_MACHINE = ["--smp", "4", "--append", f"isolcpus=1-3 irqaffinity=0 {PATIENT}"]
 
@@ -29,7 +30,7 @@ def _in_machine(args, command, options, environ=None):
     """In the machine, whose /out comes back."""
     with tempfile.TemporaryDirectory(prefix="cio-timeline.") as out:
         code = subprocess.call(
-            [os.path.join(TOP, "vm", "run"), "--out", out, "--live"] + options +
+            [os.path.join(TOP, "vm", "run"), "--out", out, "--live", "--timeout", LIFE] + options +
             ["--add", f"{SCRIPT}:/bin/record", "--", "env", f"BUFFER_KB={args.buffer}",
              "record", "/out/timeline.trace"] + command,
             env={**os.environ, **(environ or {})})

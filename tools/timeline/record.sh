@@ -78,12 +78,14 @@ turn_events_on() {
 
 # Names of tasks that may never be seen to run.
 list_tasks() {
-	local dir kind
+	local dir name mapped kind
 	for dir in /proc/[0-9]*/task/[0-9]*; do
-		kind=''
+		mapped='' kind=''
+		{ read -r name <"$dir/comm"; } 2>/dev/null || continue
 		# Nothing is mapped in a kernel thread.
-		[ -n "$(head -n 1 "$dir/maps" 2>/dev/null)" ] || kind=' kthread'
-		[ ! -r "$dir/comm" ] || echo "# task: ${dir##*/} $(cat "$dir/comm" 2>/dev/null)$kind"
+		{ read -r mapped <"$dir/maps"; } 2>/dev/null
+		[ -n "$mapped" ] || kind=' kthread'
+		echo "# task: ${dir##*/} $name$kind"
 	done
 }
 

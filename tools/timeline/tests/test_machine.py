@@ -76,6 +76,9 @@ class Here(unittest.TestCase):
 
     @unittest.skipIf(os.getuid(), "only root can be another user")
     def test_without_permission(self):
+        if subprocess.run([TOOL, "--help"], user=65534, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("nobody else can run what is here")
         said = self.refused(["--", "true"], user=65534)
         self.assertIn("no permission to trace", said)
 

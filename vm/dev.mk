@@ -62,6 +62,7 @@ lint:
 
 ## race           known races, one by one, and without what prevents each; R=name picks one, TIMELINE=1 draws it
 race:
+	@$(if $(TIMELINE),$(if $(R),,echo 'TIMELINE=1 needs R=name' >&2; exit 2))
 	@vm/setup base race $(if $(TIMELINE),timeline)
 	@race/check $(R)
 	@$(if $(TIMELINE),tools/timeline/show race $(R))

@@ -89,8 +89,8 @@ def _warnings(run):
     lost = run.header.lost_events
     if lost:
         where = ", ".join(f"{cpu}: {n}" for cpu, n in run.header.lost.items() if n)
-        yield f"{lost} events of this recording are lost ({where}). What is shown is not all that " \
-              "happened, and may be wrong. Record again with a larger --buffer."
+        yield f"{lost} events of this recording are lost ({where}). What is shown is not all " \
+              "that happened, and may be wrong. Record again with a larger --buffer."
     if run.mixed:
         yield "Two contexts had the same numbers at once; their operations may be mixed up here."
     if run.header.exit:
@@ -155,7 +155,8 @@ def render(runs, title=""):
         "LEGEND": _legend(),
         "PANELS": "".join(_panel(run, n) for n, run in enumerate(runs)),
         "LAYOUT": "two" if len(runs) > 1 else "one",
-        "DATA": json.dumps([data(run) for run in runs], separators=(",", ":")).replace("</", "<\\/"),
+        "DATA": json.dumps([data(run) for run in runs],
+                           separators=(",", ":")).replace("</", "<\\/"),
         "D3": _d3().replace("</script", "<\\/script"),
         "SCRIPT": _file("page.js"),
     }

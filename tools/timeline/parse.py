@@ -119,7 +119,8 @@ PATTERNS = {name: re.compile(pattern) for name, pattern in {
     "signal_deliver": r"sig=(?P<sig>\d+)",
     "hrtimer_expire_entry": r"hrtimer=(?P<timer>\S+) function=(?P<function>\S+)",
     "hrtimer_expire_exit": r"hrtimer=(?P<timer>\S+)",
-    "tcp_probe": r"(?:family=\S+ )?src=(?P<local>\S+) dest=(?P<remote>\S+) .*?data_len=(?P<bytes>\d+)",
+    "tcp_probe": r"(?:family=\S+ )?src=(?P<local>\S+) dest=(?P<remote>\S+) "
+                 r".*?data_len=(?P<bytes>\d+)",
     "tcp_receive_reset": r"(?:family=\S+ )?" + _SOCK,
     "tcp_send_reset": r"",
     "inet_sock_set_state": r"family=\S+ protocol=(?P<protocol>\S+) " + _SOCK +

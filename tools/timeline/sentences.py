@@ -191,7 +191,8 @@ def _sleeper_words(run, op):
     text += f"{' ' if len(op.blocks) > 1 else ', '}{duration(woken - begun)}"
     if op.interrupt:
         return text + f"; {_who_ended(run, op)} won it and sent the worker SIGHUP, " \
-                      f"which woke it; the worker ended it {duration(op.t1 - op.interrupt[0])} later"
+                      f"which woke it; the worker ended it " \
+                      f"{duration(op.t1 - op.interrupt[0])} later"
     return text + f"; {run.task_name(lane)} woke it with news from the socket, and it tried again"
 
 

@@ -29,7 +29,8 @@ class Made:
 
     def add(self, us, text, pid=10, cpu=0, flags="....."):
         task = "<idle>" if pid == 0 else "<...>"
-        self.lines.append(f"  {task}-{pid}  [{cpu:03}] {flags}  {us // 10**6}.{us % 10**6:06}: {text}")
+        self.lines.append(f"  {task}-{pid}  [{cpu:03}] {flags}  "
+                          f"{us // 10**6}.{us % 10**6:06}: {text}")
         return self
 
     def irq(self, us, text, cpu=0):

@@ -17,7 +17,8 @@ from .made import Made
 from .test_machine import OUT
 from .test_parse import TOOL, recording
 
-SPAN = """const p = [...document.querySelectorAll("#run0 rect.op")].map(r => +r.getAttribute("width"));
+SPAN = """const p = [...document.querySelectorAll("#run0 rect.op")]
+              .map(r => +r.getAttribute("width"));
           return Math.max(...p)"""
 
 
@@ -50,7 +51,8 @@ class Page(unittest.TestCase):
 
     def open(self, path):
         self.browser.open(path)
-        self.browser.until("the drawing", "return document.querySelectorAll('svg.plot rect.op').length > 0")
+        self.browser.until("the drawing",
+                           "return document.querySelectorAll('svg.plot rect.op').length > 0")
 
     def shot(self, name):
         self.browser.run("window.scrollTo(0, 0)")
@@ -97,8 +99,8 @@ class Page(unittest.TestCase):
         ends = self.browser.run("""return [...document.querySelectorAll("#run0 path.arrow")].map(
             a => { const n = a.getAttribute("d").match(/[-0-9.]+/g).map(Number);
                    return [n[1], n[n.length - 1]] })""")
-        lanes = self.browser.run("""return [...document.querySelectorAll("#run0 text.lane")].slice(1)
-            .map(t => +t.getAttribute("y") + 2)""")
+        lanes = self.browser.run("""return [...document.querySelectorAll("#run0 text.lane")]
+            .slice(1).map(t => +t.getAttribute("y") + 2)""")
         run = self.runs[0]
         for (begin, end), arrow in zip(ends, run.arrows):
             self.assertAlmostEqual(begin, lanes[run.lanes.index(arrow.source)], delta=6)

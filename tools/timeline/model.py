@@ -13,7 +13,7 @@ OUTSIDE = "outside"             # the lane of peers that are not on this machine
 
 READS = ("recv", "recvmsg")
 WRITES = ("send", "sendmsg")
-NOWAIT, WORKER = 0x4, 0x8       # flags of an operation
+NOWAIT = 0x4                    # a flag of an operation
 
 # States as the scheduler's event has them, by the first letter.
 STATES = {"R": "runnable", "S": "interruptible", "D": "uninterruptible", "I": "idle",

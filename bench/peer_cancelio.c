@@ -172,14 +172,22 @@ static void cancelio_forget(unsigned int n)
 	}
 }
 
+/* Where it has to wait for a thread it can be interrupted likewise, and is asked for. */
+static void cancel_op(__u64 id)
+{
+	int ret = cancelio_cancel_id(context, id);
+
+	if (ret != 1 && ret != -EINTR)
+		give_up("cancelio: cancel", ret < 0 ? -ret : 0);
+}
+
 static void arm_and_cancel(unsigned int i, __u32 flags, __s64 deadline)
 {
 	__u64 id;
 
 	ops[0] = recv_op(i, i, flags, deadline);
 	submit_ops(1, &id);
-	if (cancelio_cancel_id(context, id) != 1)
-		give_up("cancelio: cancel", ENOENT);
+	cancel_op(id);
 	cancelio_forget(1);
 }
 
@@ -223,8 +231,7 @@ static void cancelio_pend(unsigned int first, unsigned int n, __s64 deadline, __
 
 static void cancelio_cancel_one(unsigned int op)
 {
-	if (cancelio_cancel_id(context, ids[op]) != 1)
-		give_up("cancelio: cancel", ENOENT);
+	cancel_op(ids[op]);
 }
 
 static void cancelio_cancel_all_of(unsigned int i)

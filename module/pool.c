@@ -3,8 +3,11 @@
 
 /* Idle workers that are kept; more of them end. */
 #define SPARE_WORKERS 8
-/* ns that others have for what is ready, before somebody else is called. */
-#define PATIENCE NSEC_PER_MSEC
+/*
+ * ns that others have for what is ready, before somebody else is called: a little more
+ * than another thread's turn on the processor, after which they come most often.
+ */
+#define PATIENCE (4 * NSEC_PER_MSEC)
 
 void cio_pool_init(struct cio_pool *pool,
 		   enum hrtimer_restart (*remind)(struct hrtimer *))

@@ -11,8 +11,8 @@
 /* More than a thread runs in a turn, twice. */
 #define CROWD	300
 /* So many that they take a thread a long time. */
-#define QUEUE	30000
-#define ENTRIES	32768
+#define QUEUE	8000
+#define ENTRIES	8192
 
 /* A context with many connections on which a send that is held only needs a caller. */
 struct crowd {

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the labs with a module share.  Whoever reads /dev/lab runs the lab's check, and gets
+ * its report: the course of what happened, and last the verdict.
+ */
+#ifndef LAB_H
+#define LAB_H
+
+#include <linux/completion.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+
+/* The lab's own: tries the answer.  False when it has said what is wrong. */
+bool lab_check(void);
+
+/* A line of the report. */
+__printf(1, 2) void lab_say(const char *format, ...);
+
+/* The same, and what is wrong: false, to be returned. */
+__printf(1, 2) bool lab_wrong(const char *format, ...);
+
+/* A line of the course: when, who, what.  From any context. */
+__printf(1, 2) void lab_step(const char *format, ...);
+
+/* Forget the course so far, or show it. */
+void lab_course_begin(void);
+void lab_course_show(void);
+
+/* Longer than anything here takes, where the machine is slow too. */
+#define LAB_LONG	(20 * HZ)
+
+/* Look until it is so, or until LAB_LONG has passed: whether it is. */
+#define lab_await(condition) ({					\
+	unsigned long _end = jiffies + LAB_LONG;		\
+	bool _is;						\
+								\
+	while (!(_is = (condition)) && time_before(jiffies, _end)) \
+		usleep_range(100, 300);				\
+	_is;							\
+})
+
+#endif

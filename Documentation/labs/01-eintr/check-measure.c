@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -21,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "check.h"
+#include "proc.h"
 
 /* What a child leaves for its parent. */
 static volatile struct {
@@ -32,53 +32,6 @@ static void give_up(const char *what)
 {
 	printf("not measured: %s\n", what);
 	exit(2);
-}
-
-/* What a file of /proc/PID holds; empty when it cannot be read. */
-static void read_proc(pid_t pid, const char *name, char *text, size_t size)
-{
-	char path[64];
-	size_t len = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	file = fopen(path, "r");
-	if (file) {
-		len = fread(text, 1, size - 1, file);
-		fclose(file);
-	}
-	text[len] = 0;
-}
-
-static char state_of(pid_t pid)
-{
-	char stat[256], *end;
-
-	read_proc(pid, "stat", stat, sizeof(stat));
-	end = strrchr(stat, ')');
-	return end ? end[2] : 0;
-}
-
-/* The system call that it sleeps in, or -1 where it does not sleep. */
-static long asleep_in(pid_t pid)
-{
-	char text[128], *end;
-	long number;
-
-	if (state_of(pid) != 'S')
-		return -1;
-	read_proc(pid, "syscall", text, sizeof(text));
-	number = strtol(text, &end, 10);
-	return end == text ? -1 : number;
-}
-
-static long times_slept(pid_t pid)
-{
-	char status[4096], *line;
-
-	read_proc(pid, "status", status, sizeof(status));
-	line = strstr(status, "\nvoluntary_ctxt_switches:");
-	return line ? strtol(strchr(line, '\t'), NULL, 10) : -1;
 }
 
 static void handle(int signal)

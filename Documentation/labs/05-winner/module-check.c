@@ -233,7 +233,7 @@ static void come_done(void)
 
 static bool waiter_sleeps(void)
 {
-	return !moment.came && READ_ONCE(waiter->__state) == TASK_UNINTERRUPTIBLE;
+	return !READ_ONCE(moment.came) && lab_asleep(waiter, TASK_UNINTERRUPTIBLE);
 }
 
 static bool end_during_wait_at(int number)

@@ -6,7 +6,8 @@
 #ifndef LAB_H
 #define LAB_H
 
-#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 
@@ -25,6 +26,12 @@ __printf(1, 2) void lab_step(const char *format, ...);
 /* Forget the course so far, or show it. */
 void lab_course_begin(void);
 void lab_course_show(void);
+
+/* Whether it has declared this state, and has left its processor. */
+static inline bool lab_asleep(struct task_struct *task, unsigned int state)
+{
+	return READ_ONCE(task->__state) == state && !READ_ONCE(task->on_rq);
+}
 
 /* Longer than anything here takes, where the machine is slow too. */
 #define LAB_LONG	(20 * HZ)

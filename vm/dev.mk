@@ -133,6 +133,16 @@ check-timeline:
 	@vm/setup base timeline browser
 	@tools/timeline/check $(T)
 
+## lab            an exercise on your own answer, L=eintr, hole, states, note, winner or ready; SOLUTION=1
+lab:
+	@vm/setup base
+	@Documentation/labs/run "$(L)" $(if $(SOLUTION),solution)
+
+## check-labs     their checkers, on skeletons, wrong answers and solutions; L=name picks one
+check-labs:
+	@vm/setup base
+	@Documentation/labs/check $(L)
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -143,4 +153,5 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model docs kernels
+	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model \
+	lab check-labs docs kernels

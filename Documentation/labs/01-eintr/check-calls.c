@@ -7,7 +7,6 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -124,7 +123,7 @@ static long sleep_until(void)
 	return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static uint32_t word;
+static unsigned int word;
 
 static long futex_wait_ever(void)
 {

@@ -10,6 +10,7 @@
  * hears of ignored ones), so that this is a child of its own.
  */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,9 @@
 #include "proc.h"
 
 /* What a child leaves for its parent. */
-static volatile struct {
-	int handled;
-	int failed_with;
+static struct {
+	atomic_int handled;
+	atomic_int failed_with;
 } *seen;
 
 static void give_up(const char *what)
@@ -79,7 +80,7 @@ static void await_sleep(const struct call_to_measure *call, pid_t pid)
 	while (asleep_in(pid) != call->number) {
 		if (waitpid(pid, NULL, WNOHANG))
 			give_up(call->name);
-		usleep(200);
+		usleep(1000);
 	}
 }
 
@@ -105,7 +106,7 @@ static enum fate fate_after(const struct call_to_measure *call, pid_t pid, long 
 		number = asleep_in(pid);
 		if (number >= 0 && (!handler || seen->handled))
 			break;
-		usleep(200);
+		usleep(1000);
 	}
 	if (times_slept(pid) == slept)
 		number = -1;
@@ -138,7 +139,7 @@ static int trace_code(const struct call_to_measure *call, pid_t pid)
 				woken = true;
 				kill(pid, SIGUSR1);
 			}
-			usleep(200);
+			usleep(1000);
 		}
 		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0)
 			give_up("ptrace");

@@ -164,6 +164,7 @@ int main(void)
 	}
 	if (wrong > SHOWN)
 		printf("and %d more\n", wrong - SHOWN);
-	printf("not passed: of %d predictions %d are wrong, and %d still ASK\n", all, wrong, unsaid);
+	printf("not passed: of %d predictions %d are wrong, and %d still ASK\n", all, wrong,
+	       unsaid);
 	return 1;
 }

@@ -7,7 +7,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdatomic.h>
+#include <stdnoreturn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,13 +51,13 @@ static const char *const event_names[EVENTS] = {
 
 static int gate;
 
-static volatile struct {
-	int handled;
-	long failed_with;
+static struct {
+	atomic_int handled;
+	atomic_int failed_with;
 } *seen;
 
 /* Says what is wrong, lets everybody go, and ends. */
-__attribute__((noreturn, format(printf, 1, 2))) static void wrong(const char *format, ...)
+static noreturn void wrong(const char *format, ...)
 {
 	va_list args;
 
@@ -106,7 +107,7 @@ static void await_sleep(enum lab_kind kind, pid_t pid)
 	while (asleep_in(pid) != SYS_pread64) {
 		if (waitpid(pid, NULL, WNOHANG))
 			wrong("%s: the read returned, though the gate is shut", kinds[kind].name);
-		usleep(200);
+		usleep(1000);
 	}
 }
 
@@ -127,7 +128,7 @@ static enum fate fate_after(pid_t pid, long slept)
 			if (seen->handled)
 				return AGAIN;
 		}
-		usleep(200);
+		usleep(1000);
 	}
 }
 

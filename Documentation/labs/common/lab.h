@@ -17,7 +17,7 @@ bool lab_check(void);
 /* A line of the report. */
 __printf(1, 2) void lab_say(const char *format, ...);
 
-/* The same, and what is wrong: false, to be returned. */
+/* What is wrong, for the verdict, which is the report's last line: false, to be returned. */
 __printf(1, 2) bool lab_wrong(const char *format, ...);
 
 /* A line of the course: when, who, what.  From any context. */
@@ -34,7 +34,7 @@ static inline bool lab_asleep(struct task_struct *task, unsigned int state)
 }
 
 /* Longer than anything here takes, where the machine is slow too. */
-#define LAB_LONG	(20 * HZ)
+#define LAB_LONG	(60 * HZ)
 
 /* Look until it is so, or until LAB_LONG has passed: whether it is. */
 #define lab_await(condition) ({					\
@@ -42,7 +42,7 @@ static inline bool lab_asleep(struct task_struct *task, unsigned int state)
 	bool _is;						\
 								\
 	while (!(_is = (condition)) && time_before(jiffies, _end)) \
-		usleep_range(100, 300);				\
+		usleep_range(300, 600);				\
 	_is;							\
 })
 

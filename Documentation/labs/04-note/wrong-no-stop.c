@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kthread_stop() is no note: nothing can be drained that would make it go away.
+ *
+ * Says: kthread_stop() waits for your thread
+ */
+#include "note.h"
+
+#include <linux/errno.h>
+#include <linux/kthread.h>
+#include <linux/sched/signal.h>
+
+static int wait_for(struct lab_op *op)
+{
+	int result = 0;
+
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (READ_ONCE(op->data))
+			break;
+		if (READ_ONCE(op->canceled)) {
+			result = -ECANCELED;
+			break;
+		}
+		/* A note that nobody decided.  While one pends, no sleep is interruptible. */
+		if (signal_pending(current)) {
+			flush_signals(current);
+			continue;
+		}
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return result;
+}
+
+int lab_thread(void *unused)
+{
+	struct lab_op *op;
+
+	allow_kernel_signal(SIGHUP);
+	while ((op = lab_next())) {
+		lab_end(op, wait_for(op));
+		flush_signals(current);
+	}
+	return 0;
+}

@@ -39,6 +39,7 @@ check:
 
 clean:
 	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench lint labs scratch.*)
 
 distclean:
 	rm -rf build

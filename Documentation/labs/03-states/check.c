@@ -241,11 +241,11 @@ int main(void)
 	for (int kind = 0; kind < LAB_KINDS; kind++)
 		try_kind(kind);
 	rise = crowd(LAB_INTERRUPTIBLE, LAB_IDLE, TWO_LOOKS);
-	printf("\nload, with %d in S and %d in I:  +%.2f\n", CROWD, CROWD, rise);
+	printf("\nload, with %d in S and %d in I:  %+.2f\n", CROWD, CROWD, rise);
 	if (rise >= RISE)
 		wrong("the load rises, though nobody sleeps in D");
 	rise = crowd(LAB_KILLABLE, LAB_UNINTERRUPTIBLE, LONG);
-	printf("load, with %d in D:            +%.2f\n", 2 * CROWD, rise);
+	printf("load, with %d in D:            %+.2f\n", 2 * CROWD, rise);
 	if (rise < RISE)
 		wrong("the load does not rise, though %d readers sleep in D", 2 * CROWD);
 	printf("passed\n");

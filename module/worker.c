@@ -24,7 +24,10 @@ static void worker_call_others(struct cio_ctx *ctx)
 		cio_ctx_wake_completions(ctx);
 }
 
-/* The pool's reminder: on PREEMPT_RT in the thread of the soft timers. */
+/*
+ * The pool's reminder: on PREEMPT_RT in the thread of the soft timers, as deadlines
+ * are, and like these late where a thread of higher priority has the processor.
+ */
 enum hrtimer_restart cio_worker_reminder(struct hrtimer *timer)
 {
 	struct cio_ctx *ctx = container_of(timer, struct cio_ctx,

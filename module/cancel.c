@@ -19,8 +19,10 @@ static struct cio_cancel_req *cancel_req_create(void)
 {
 	struct cio_cancel_req *req = kzalloc(sizeof(*req), CIO_GFP);
 
-	if (req)
+	if (req) {
 		refcount_set(&req->refs, 1);
+		req->begun = ktime_get();
+	}
 	return req;
 }
 
@@ -186,12 +188,12 @@ static int cancel_by_cookie(struct cio_ctx *ctx, u64 cookie,
 static int cancel_all(struct cio_ctx *ctx, struct cio_cancel_req *req)
 {
 	const u32 both = CANCELIO_READ | CANCELIO_WRITE;
-	unsigned long slot;
+	u32 slot, size = cio_table_size(&ctx->conns);
 	struct cio_conn *conn;
 	int ret = 0, ended = 0;
 
-	xa_for_each(&ctx->conns, slot, conn) {
-		/* Only its slot is sure here. */
+	for (slot = 0; slot < size; slot++) {
+		cond_resched();
 		conn = cio_conn_get_slot(ctx, slot);
 		if (!conn)
 			continue;
@@ -200,9 +202,9 @@ static int cancel_all(struct cio_ctx *ctx, struct cio_cancel_req *req)
 		if (ret < 0)
 			return ret;
 		ended += ret;
-		cond_resched();
 	}
-	xa_for_each(&ctx->conns, slot, conn) {
+	for (slot = 0; slot < size; slot++) {
+		cond_resched();
 		conn = cio_conn_get_slot(ctx, slot);
 		if (!conn)
 			continue;

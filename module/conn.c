@@ -87,22 +87,19 @@ static struct cio_conn *conn_create(struct cio_ctx *ctx, struct file *file,
 /* Watch the socket, then let the conn be found. */
 static int conn_publish(struct cio_ctx *ctx, struct cio_conn *conn)
 {
-	u32 slot;
-	int ret;
+	int slot, ret;
 
 	lockdep_assert_held(&ctx->lock);
-	ret = xa_alloc(&ctx->conns, &slot, NULL,
-		       XA_LIMIT(0, CIO_SLOT_MASK - 1), CIO_GFP);
-	if (ret)
-		return ret == -EBUSY ? -EMFILE : ret;
+	slot = cio_table_take(&ctx->conns, CIO_SLOT_MASK);
+	if (slot < 0)
+		return slot;
 	conn->id = ++ctx->conn_seq << CIO_SLOT_BITS | slot;
 	ret = cio_watch_start(conn);
 	if (ret) {
-		xa_erase(&ctx->conns, slot);
+		cio_table_give_back(&ctx->conns, slot);
 		return ret;
 	}
-	/* The slot is there: this store allocates nothing. */
-	xa_store(&ctx->conns, slot, conn, GFP_KERNEL_ACCOUNT);
+	cio_table_set(&ctx->conns, slot, conn);
 	/* fdinfo reads it without the lock. */
 	WRITE_ONCE(ctx->nr_conns, ctx->nr_conns + 1);
 	atomic_inc(&ctx->live_conns);
@@ -172,7 +169,7 @@ struct cio_conn *cio_conn_get_slot(struct cio_ctx *ctx, u32 slot)
 	struct cio_conn *conn;
 
 	rcu_read_lock();
-	conn = xa_load(&ctx->conns, slot);
+	conn = cio_table_find(&ctx->conns, slot);
 	if (conn && !cio_conn_try_ref(conn))
 		conn = NULL;
 	rcu_read_unlock();
@@ -323,11 +320,13 @@ void cio_conn_free_orphans(struct cio_ctx *ctx)
  */
 bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
 {
+	u32 slot = conn->id & CIO_SLOT_MASK;
 	bool mine;
 
 	mutex_lock(&ctx->lock);
-	mine = xa_cmpxchg(&ctx->conns, conn->id & CIO_SLOT_MASK, conn, NULL,
-			  GFP_KERNEL_ACCOUNT) == conn;
+	mine = cio_table_holds(&ctx->conns, slot, conn);
+	if (mine)
+		cio_table_give_back(&ctx->conns, slot);
 	WRITE_ONCE(ctx->nr_conns, ctx->nr_conns - mine);
 	mutex_unlock(&ctx->lock);
 	if (!mine)

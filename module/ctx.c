@@ -48,13 +48,13 @@ struct cio_ctx *cio_ctx_create(void)
 	mutex_init(&ctx->lock);
 	mutex_init(&ctx->ring.reap);
 	spin_lock_init(&ctx->ring.lock);
-	xa_init_flags(&ctx->conns, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	cio_ops_init(&ctx->ops);
 	cio_timers_init(&ctx->timers, &cio_side_timer_actions);
 	cio_pool_init(&ctx->pool, cio_worker_reminder);
 	init_waitqueue_head(&ctx->completion_wait);
 	cio_notify_init(&ctx->notify);
 	init_waitqueue_head(&ctx->end_wait);
+	cio_stats_init(&ctx->stats);
 	cio_owner_add(owner, &ctx->owned, ctx_owner_ended);
 	return ctx;
 }
@@ -74,28 +74,43 @@ u32 cio_ctx_conn_limit(void)
 
 static int setup_check(const struct cancelio_setup *setup)
 {
-	if (setup->flags || setup->reserved ||
-	    setup->entries > CANCELIO_MAX_ENTRIES ||
+	if (setup->reserved || setup->entries > CANCELIO_MAX_ENTRIES ||
 	    setup->max_workers > CIO_WORKERS_MAX || setup->slack > MAX_SLACK ||
 	    setup->engine > CANCELIO_ENGINE_THREAD)
 		return -EINVAL;
-	return 0;
+	return cio_tune_check(setup);
 }
 
-/* What is taken here is freed with the context, also after a failure. */
-static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
-		      u32 entries, struct task_struct **worker)
+/* What SETUP took, and the end of the context too; where it is not there, nothing. */
+static void setup_give_back(struct cio_ctx *ctx)
 {
-	int ret;
+	cio_stats_free(&ctx->stats);
+	cio_cookies_free(ctx->cookies);
+	ctx->cookies = NULL;
+	cio_ring_free(&ctx->ring);
+	cio_tune_free(&ctx->tune);
+}
 
-	ret = cio_ring_init(&ctx->ring, entries);
+static int setup_take_memory(struct cio_ctx *ctx, u32 entries)
+{
+	int ret = cio_ring_init(&ctx->ring, entries);
+
 	if (ret)
 		return ret;
 	ctx->cookies = cio_cookies_create(entries);
-	if (!ctx->cookies) {
-		cio_ring_free(&ctx->ring);
+	if (!ctx->cookies)
 		return -ENOMEM;
-	}
+	return cio_stats_start(&ctx->stats);
+}
+
+/* Fill the context by what was checked, the last of it the threads. */
+static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
+		      u32 entries, struct cio_workers *workers)
+{
+	int ret = setup_take_memory(ctx, entries);
+
+	if (ret)
+		return ret;
 	ctx->engine = setup->engine == CANCELIO_ENGINE_THREAD ?
 		&cio_engine_thread : &cio_engine_poll;
 	ctx->max_workers = setup->max_workers ?: ctx->engine->workers;
@@ -106,13 +121,26 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
 	cio_cover_init(&ctx->cover);
 	ctx->time_offset =
 		timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
-	*worker = cio_worker_create(ctx);
-	if (IS_ERR(*worker)) {
-		ret = PTR_ERR(*worker);
-		cio_cookies_free(ctx->cookies);
-		ctx->cookies = NULL;
-		cio_ring_free(&ctx->ring);
-	}
+	return cio_workers_create(ctx, workers);
+}
+
+/* The tune, where it is taken over, belongs to the context. */
+static int setup_new(struct cio_ctx *ctx, const struct cancelio_setup *setup,
+		     u32 entries, struct cio_tune *tune,
+		     struct cio_workers *workers)
+{
+	int ret;
+
+	lockdep_assert_held(&ctx->lock);
+	if (ctx->state != CIO_CTX_NEW)
+		return ctx->state == CIO_CTX_LIVE ? -EBUSY : -ESHUTDOWN;
+	swap(ctx->tune, *tune);
+	ret = setup_take(ctx, setup, entries, workers);
+	if (ret)
+		setup_give_back(ctx);
+	else
+		/* Pairs with the ioctls' look at the state. */
+		smp_store_release(&ctx->state, CIO_CTX_LIVE);
 	return ret;
 }
 
@@ -123,7 +151,8 @@ static int setup_take(struct cio_ctx *ctx, const struct cancelio_setup *setup,
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 		  struct cancelio_setup __user *out)
 {
-	struct task_struct *worker = NULL;
+	struct cio_workers workers;
+	struct cio_tune tune;
 	int ret = setup_check(setup);
 	u32 entries;
 
@@ -133,18 +162,16 @@ int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 	if (put_user(cio_ring_bytes(entries), &out->ring_bytes) ||
 	    put_user(cio_ctx_conn_limit(), &out->conn_limit))
 		return -EFAULT;
+	ret = cio_tune_init(&tune, setup);
+	if (ret)
+		return ret;
 	mutex_lock(&ctx->lock);
-	if (ctx->state != CIO_CTX_NEW)
-		ret = ctx->state == CIO_CTX_LIVE ? -EBUSY : -ESHUTDOWN;
-	else
-		ret = setup_take(ctx, setup, entries, &worker);
-	if (!ret) {
-		/* Pairs with the ioctls' look at the state. */
-		smp_store_release(&ctx->state, CIO_CTX_LIVE);
-	}
+	ret = setup_new(ctx, setup, entries, &tune, &workers);
 	mutex_unlock(&ctx->lock);
+	/* The context has it now, or it was not wanted. */
+	cio_tune_free(&tune);
 	if (!ret)
-		cio_worker_start(worker);
+		cio_workers_start(ctx, &workers);
 	return ret;
 }
 
@@ -176,17 +203,15 @@ int cio_ctx_set_eventfd(struct cio_ctx *ctx, int fd)
 
 static void ctx_close_conns(struct cio_ctx *ctx)
 {
-	struct cio_conn *conn;
-	unsigned long slot;
+	u32 slot, size = cio_table_size(&ctx->conns);
 
-	xa_for_each(&ctx->conns, slot, conn) {
-		/* Only its slot is sure here. */
-		conn = cio_conn_get_slot(ctx, slot);
-		if (!conn)
-			continue;
-		if (cio_conn_close(ctx, conn))
+	for (slot = 0; slot < size; slot++) {
+		struct cio_conn *conn = cio_conn_get_slot(ctx, slot);
+
+		if (conn && cio_conn_close(ctx, conn))
 			cio_conn_put(conn);
-		cio_conn_put(conn);
+		if (conn)
+			cio_conn_put(conn);
 		cond_resched();
 	}
 }
@@ -195,6 +220,7 @@ static void ctx_close_conns(struct cio_ctx *ctx)
 static void ctx_drained(struct cio_ctx *ctx)
 {
 	cio_pool_stop(&ctx->pool);
+	cio_timers_wake_thread(&ctx->timers);
 	wake_up_all(&ctx->completion_wait);
 	cio_notify_signal(&ctx->notify);
 	wake_up_all(&ctx->end_wait);
@@ -272,9 +298,8 @@ void cio_ctx_put(struct cio_ctx *ctx)
 	cio_owner_stop(&ctx->owned);
 	cio_notify_stop(&ctx->notify);
 	cio_ops_free(&ctx->ops);
-	cio_cookies_free(ctx->cookies);
-	cio_ring_free(&ctx->ring);
-	xa_destroy(&ctx->conns);
+	setup_give_back(ctx);
+	cio_table_free(&ctx->conns);
 	put_pid(ctx->owned.group);
 	cio_owner_put(ctx->owner);
 	kfree(ctx);

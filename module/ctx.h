@@ -10,6 +10,9 @@
 #include "owner.h"
 #include "pool.h"
 #include "ring.h"
+#include "stats.h"
+#include "table.h"
+#include "tune.h"
 
 #include <linux/overflow.h>
 #include <linux/poll.h>
@@ -42,6 +45,7 @@ enum cio_ctx_state {
  * @engine: how blocked operations wait; constant from SETUP on
  * @max_workers: constant from SETUP on
  * @max_threads: the most workers of the owner; constant from SETUP on
+ * @tune: how threads are scheduled
  * @time_offset: the owner's clock less the host's, ns; constant from SETUP on
  * @cover: of who called SETUP; constant from then on
  * @state: written under @lock; an enum cio_ctx_state, never going back
@@ -57,11 +61,14 @@ enum cio_ctx_state {
  * @timers: the deadlines
  * @timer_news: the timer has something for @completion_wait and has not woken it
  *	yet; its callback's alone
+ * @fired: when a deadline ended an operation last, for the thread of
+ *	@completion_wait that wakes up first; 0: nobody is to say how long that took
  * @pool: the ready sides and the runners
  * @cookies: operations that wait, by user_data
  * @completion_wait: WAIT and poll(2) sleep here
  * @notify: the eventfd that is signalled with @completion_wait
  * @end_wait: those sleep here who wait for the end of something that runs
+ * @stats: what is counted
  */
 struct cio_ctx {
 	refcount_t refs;
@@ -70,11 +77,12 @@ struct cio_ctx {
 	const struct cio_engine *engine;
 	unsigned int max_workers;
 	unsigned int max_threads;
+	struct cio_tune tune;
 	s64 time_offset;
 	struct cio_cover cover;
 	int state;
 	struct mutex lock;	/* state, conns */
-	struct xarray conns;
+	struct cio_table conns;
 	u64 conn_seq;
 	u32 nr_conns;
 	u32 refused_ops;
@@ -84,12 +92,17 @@ struct cio_ctx {
 	struct cio_ops ops;
 	struct cio_timers timers;
 	bool timer_news;
+	atomic64_t fired;
 	struct cio_pool pool;
 	struct cio_cookies *cookies;
 	wait_queue_head_t completion_wait;
 	struct cio_notify notify;
 	wait_queue_head_t end_wait;
+	struct cio_stats stats;
 };
+
+/* Count one more of what struct cio_counts has. */
+#define cio_count(_ctx, _what) this_cpu_inc((_ctx)->stats.counts->_what)
 
 struct cio_ctx *cio_ctx_create(void);
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,

@@ -3,6 +3,8 @@
 
 #include "race.h"
 
+#include <linux/sched/task.h>
+
 /* Timers and operations in one interrupt, about; the rest comes in the next one. */
 #define TIMER_BATCH 64
 /*
@@ -39,8 +41,7 @@ static void timers_program(struct cio_timers *timers, ktime_t expires,
 {
 	lockdep_assert_held(&timers->lock);
 	timers->next = expires;
-	hrtimer_start_range_ns(&timers->hrtimer, expires, slack,
-			       HRTIMER_MODE_ABS);
+	hrtimer_start_range_ns(&timers->hrtimer, expires, slack, timers->mode);
 }
 
 /* Let @node come at @expires or earlier; under a conn's lock. */
@@ -80,13 +81,12 @@ void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
  * The timer came.  Each due timer leaves its queue and is claimed under the
  * lock, so that its owner cannot go away, and expires without it: the owner's
  * lock is the outer one.  A later batch is asked for by setting the timer
- * again, which is legal from its own callback: it cannot run twice at once.
- * While it runs, @next is in the past and nobody else sets it.
+ * again, which is legal from its own callback: it cannot run twice at once, and
+ * neither can the thread that does this in its place.  While it runs, @next is in the
+ * past and nobody else sets it.
  */
-static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
+static void timers_run(struct cio_timers *timers)
 {
-	struct cio_timers *timers = container_of(hrtimer, struct cio_timers,
-						 hrtimer);
 	ktime_t now = ktime_get();
 	struct timerqueue_node *node;
 	enum cio_timer_kind kind;
@@ -117,6 +117,23 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 	else
 		timers_program(timers, node->expires, timers->slack);
 	spin_unlock_irqrestore(&timers->lock, flags);
+}
+
+static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
+{
+	timers_run(container_of(hrtimer, struct cio_timers, hrtimer));
+	return HRTIMER_NORESTART;
+}
+
+/* In the hard interrupt: none of the locks. */
+static enum hrtimer_restart timers_ring(struct hrtimer *hrtimer)
+{
+	struct cio_timers *timers = container_of(hrtimer, struct cio_timers,
+						 hrtimer);
+
+	/* Before the wake-up: pairs with the thread's state before its look. */
+	WRITE_ONCE(timers->rang, true);
+	wake_up_process(timers->thread);
 	return HRTIMER_NORESTART;
 }
 
@@ -134,12 +151,47 @@ void cio_timers_init(struct cio_timers *timers,
 	 * Not a hard timer: on PREEMPT_RT the locks that an expiry takes sleep,
 	 * so there it runs in the thread of the soft timers.
 	 */
-	hrtimer_init(&timers->hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	timers->mode = HRTIMER_MODE_ABS;
+	hrtimer_init(&timers->hrtimer, CLOCK_MONOTONIC, timers->mode);
 	timers->hrtimer.function = timers_fire;
+}
+
+/*
+ * A hard timer that wakes @thread, which then calls cio_timers_run_rung(); before any
+ * timer is set.
+ */
+void cio_timers_use_thread(struct cio_timers *timers, struct task_struct *thread)
+{
+	get_task_struct(thread);
+	timers->thread = thread;
+	timers->mode = HRTIMER_MODE_ABS_HARD;
+	hrtimer_init(&timers->hrtimer, CLOCK_MONOTONIC, timers->mode);
+	timers->hrtimer.function = timers_ring;
+}
+
+/* In the thread: whether the timer had come. */
+bool cio_timers_run_rung(struct cio_timers *timers)
+{
+	if (!READ_ONCE(timers->rang))
+		return false;
+	/* Before the look at the queues: one that comes from here on rings again. */
+	WRITE_ONCE(timers->rang, false);
+	smp_mb();
+	timers_run(timers);
+	return true;
+}
+
+/* For another reason than the timer. */
+void cio_timers_wake_thread(struct cio_timers *timers)
+{
+	if (timers->thread)
+		wake_up_process(timers->thread);
 }
 
 /* The queues are empty, or will be unnoticed; waits for a callback to end. */
 void cio_timers_stop(struct cio_timers *timers)
 {
 	hrtimer_cancel(&timers->hrtimer);
+	if (timers->thread)
+		put_task_struct(timers->thread);
 }

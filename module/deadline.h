@@ -29,7 +29,7 @@ struct cio_timers;
  * @flush: called at the end of a batch, to wake whom the expiries concern
  *
  * All are called from the timer interrupt; on PREEMPT_RT from the thread that
- * runs soft timers, for the locks below sleep there.
+ * runs soft timers, or from the context's own, for the locks below sleep there.
  */
 struct cio_timer_actions {
 	bool (*claim)(struct timerqueue_node *node, enum cio_timer_kind kind);
@@ -41,6 +41,10 @@ struct cio_timer_actions {
  * struct cio_timers - the deadlines of a context
  * @actions: constant
  * @slack: how far expiries may be merged, ns; constant
+ * @mode: of @hrtimer; constant from SETUP on
+ * @thread: runs the expiries where @hrtimer is a hard one on PREEMPT_RT, else NULL; a
+ *	reference; constant from SETUP on
+ * @rang: @hrtimer came, and @thread has not looked yet
  * @lock: protects the following fields and every node; nests inside the conns'
  *	locks; taken with interrupts off
  * @queues: the timers, by time
@@ -53,6 +57,9 @@ struct cio_timer_actions {
 struct cio_timers {
 	const struct cio_timer_actions *actions;
 	u32 slack;
+	enum hrtimer_mode mode;
+	struct task_struct *thread;
+	bool rang;
 	spinlock_t lock;	/* queues, next */
 	struct timerqueue_head queues[CIO_TIMER_KINDS];
 	ktime_t next;
@@ -61,6 +68,9 @@ struct cio_timers {
 
 void cio_timers_init(struct cio_timers *timers,
 		     const struct cio_timer_actions *actions);
+void cio_timers_use_thread(struct cio_timers *timers, struct task_struct *thread);
+bool cio_timers_run_rung(struct cio_timers *timers);
+void cio_timers_wake_thread(struct cio_timers *timers);
 void cio_timers_stop(struct cio_timers *timers);
 void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
 		      enum cio_timer_kind kind, ktime_t expires);

@@ -66,10 +66,31 @@ end_completion(const struct cio_conn *conn, const struct cio_op *op,
 		.reason = out->reason,
 		.which = out->which,
 		.opcode = op->opcode,
-		.events = op->events,
+		.events = op->flags & CIO_OP_UNTRIED ? 0 : op->events,
 		.ended = out->now + conn->ctx->time_offset,
 		.late = out->late,
 	};
+}
+
+/* Met, missed or raced, and how. */
+static void end_count(struct cio_conn *conn, const struct cio_side *side,
+		      const struct cio_op *op, const struct cio_outcome *out)
+{
+	struct cio_ctx *ctx = conn->ctx;
+	ktime_t deadline = min(op->deadline, side->deadline);
+
+	cio_count(ctx, ended[out->reason]);
+	if (out->reason == CANCELIO_DEADLINE) {
+		cio_stats_time(&ctx->stats, CIO_TIME_LATE, out->late);
+		/* For who sleeps for completions; a call has its own. */
+		if (!(op->flags & CANCELIO_OP_HOLD))
+			atomic64_set(&ctx->fired, out->now);
+	} else if (out->reason == CANCELIO_DONE && deadline != KTIME_MAX) {
+		if (out->now < deadline)
+			cio_count(ctx, met);
+		else
+			cio_count(ctx, raced);
+	}
 }
 
 /* Take back what an operation got when it was queued first. */
@@ -117,6 +138,7 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 
 	lockdep_assert_held(&conn->lock);
 	trace_cio_complete(&completion);
+	end_count(conn, side, op, out);
 	cio_pause(CIO_AT_COMPLETING);
 	/* First: who finds its id or its cookie gone finds the completion there. */
 	if (!(op->flags & CANCELIO_OP_HOLD)) {
@@ -140,6 +162,8 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 		end_recycle(conn, side, op);
 	}
 	if (call) {
+		if (out->reason == CANCELIO_DEADLINE)
+			call->fired = out->now;
 		/*
 		 * The thread takes the lock before it leaves: see cio_call.
 		 * It is woken even where it is current, for this may be an
@@ -187,11 +211,14 @@ int cio_cancel_note_add(struct cio_side *side, struct cio_cancel_req *req)
 void cio_cancel_notes_settle(struct cio_side *side, bool canceled,
 			     struct cio_kick *kick)
 {
+	struct cio_stats *stats = &cio_side_conn(side)->ctx->stats;
 	struct cio_cancel_note *note, *next = side->cancels;
 
 	side->cancels = NULL;
 	while ((note = next)) {
 		next = note->next;
+		cio_stats_time(stats, CIO_TIME_CANCEL,
+			       ktime_get() - note->req->begun);
 		if (canceled && !next)
 			atomic_inc(&note->req->ended);
 		/* Pairs with the caller's look after its wait. */

@@ -40,11 +40,13 @@ struct cio_outcome {
  * @refs: one of the call, one of each note
  * @pending: operations in the hands of a thread that have not ended yet
  * @ended: operations that it ended
+ * @begun: when it came, host time
  */
 struct cio_cancel_req {
 	refcount_t refs;
 	atomic_t pending;
 	atomic_t ended;
+	ktime_t begun;
 };
 
 /**

@@ -84,19 +84,16 @@ static void info_more(struct seq_file *to, const char *key, u32 listed, u32 all)
 static void info_conns(struct seq_file *to, struct cio_ctx *ctx)
 {
 	u32 listed = 0, all = READ_ONCE(ctx->nr_conns);
+	u32 slot, size = cio_table_size(&ctx->conns);
 	struct cio_conn *conn;
-	unsigned long slot;
 
 	seq_printf(to, "conns:\t%u\n", all);
-	xa_for_each(&ctx->conns, slot, conn) {
-		/* Only its slot is sure here. */
+	for (slot = 0; slot < size && listed < MAX_LINES; slot++) {
 		conn = cio_conn_get_slot(ctx, slot);
-		if (!conn)
-			continue;
-		info_conn(to, conn);
+		if (conn)
+			info_conn(to, conn);
+		listed += !!conn;
 		cond_resched();
-		if (++listed == MAX_LINES)
-			break;
 	}
 	info_more(to, "more_conns", listed, all);
 }

@@ -368,3 +368,24 @@ int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 		return io_wait_ready(conn, op);
 	}
 }
+
+/* SO_BUSY_POLL: for how long a thread that waits is to look at the device itself. */
+u64 cio_io_busy_poll_ns(const struct cio_conn *conn)
+{
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	const struct sock *sk = conn->sock->sk;
+
+	return sk ? (u64)READ_ONCE(sk->sk_ll_usec) * NSEC_PER_USEC : 0;
+#else
+	return 0;
+#endif
+}
+
+/* One such look, where the socket wants it; without waiting. */
+void cio_io_busy_poll(const struct cio_conn *conn)
+{
+	struct sock *sk = conn->sock->sk;
+
+	if (sk && sk_can_busy_loop(sk))
+		sk_busy_loop(sk, true);
+}

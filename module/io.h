@@ -12,5 +12,7 @@
 
 int cio_io_try(struct cio_conn *conn, struct cio_op *op);
 int cio_io_check(const struct cancelio_op *req);
+u64 cio_io_busy_poll_ns(const struct cio_conn *conn);
+void cio_io_busy_poll(const struct cio_conn *conn);
 
 #endif /* CIO_IO_H */

@@ -46,6 +46,8 @@ union main_arg {
 	struct cancelio_shutdown shutdown;
 	struct cancelio_eventfd eventfd;
 	struct cancelio_restrict restrict_ops;
+	/* Of STATS only what is read. */
+	u64 stats[offsetof(struct cancelio_stats, submitted) / sizeof(u64)];
 };
 
 static int main_info(struct cio_ctx *ctx, union main_arg *arg,
@@ -158,16 +160,26 @@ static int main_restrict(struct cio_ctx *ctx, union main_arg *arg,
 	return cio_submit_restrict(ctx, &arg->restrict_ops);
 }
 
+static int main_stats(struct cio_ctx *ctx, union main_arg *arg,
+		      void __user *out)
+{
+	return cio_stats_tell(&ctx->stats, (void *)arg->stats, out);
+}
+
 /**
  * struct main_ioctl - one ioctl
  * @fn: does it; NULL where there is none
- * @size: of its structure, as first published and as now
+ * @first: bytes of its structure as first published
+ * @size: bytes as now
+ * @in: bytes that are read, the first ones
  * @flags: MAIN_*
  */
 struct main_ioctl {
 	int (*fn)(struct cio_ctx *ctx, union main_arg *arg, void __user *out);
-	u32 size;
-	u32 flags;
+	u16 first;
+	u16 size;
+	u16 in;
+	u16 flags;
 };
 
 /* Memory that cannot be written is refused before anything happens. */
@@ -178,24 +190,36 @@ struct main_ioctl {
 #define MAIN_DEAD	BIT(2)
 
 /* Whole words. */
-#define MAIN_SIZE(_struct) \
-	(sizeof(struct cancelio_##_struct) + \
-	 BUILD_BUG_ON_ZERO(sizeof(struct cancelio_##_struct) % sizeof(u64)))
+#define MAIN_WORDS(_bytes) ((_bytes) + BUILD_BUG_ON_ZERO((_bytes) % sizeof(u64)))
 
-#define MAIN_IOCTL(_nr, _fn, _struct, _flags) \
+#define MAIN_IOCTL_PARTS(_nr, _fn, _struct, _first, _in, _flags) \
 	[_IOC_NR(_nr)] = { \
 		.fn = main_##_fn, \
-		.size = MAIN_SIZE(_struct), \
+		.first = MAIN_WORDS(_first), \
+		.size = MAIN_WORDS(sizeof(struct cancelio_##_struct)), \
+		.in = MAIN_WORDS(_in), \
 		.flags = (_flags), \
 	}
 
+/* One that has not grown, and is read whole. */
+#define MAIN_IOCTL(_nr, _fn, _struct, _flags) \
+	MAIN_IOCTL_PARTS(_nr, _fn, _struct, sizeof(struct cancelio_##_struct), \
+			 sizeof(struct cancelio_##_struct), _flags)
+
+/* One of which only what stands before @_out is read. */
+#define MAIN_IOCTL_OUT(_nr, _fn, _struct, _out, _flags) \
+	MAIN_IOCTL_PARTS(_nr, _fn, _struct, sizeof(struct cancelio_##_struct), \
+			 offsetof(struct cancelio_##_struct, _out), _flags)
+
 static const struct main_ioctl main_ioctls[] = {
 	MAIN_IOCTL(CANCELIO_INFO, info, info, MAIN_NEW | MAIN_DEAD),
-	MAIN_IOCTL(CANCELIO_SETUP, setup, setup, MAIN_OUT | MAIN_NEW),
+	MAIN_IOCTL_PARTS(CANCELIO_SETUP, setup, setup,
+			 offsetof(struct cancelio_setup, cpus),
+			 sizeof(struct cancelio_setup), MAIN_OUT | MAIN_NEW),
 	MAIN_IOCTL(CANCELIO_ATTACH, attach, attach, MAIN_OUT),
 	MAIN_IOCTL(CANCELIO_DETACH, detach, detach, 0),
 	MAIN_IOCTL(CANCELIO_SUBMIT, submit, submit, 0),
-	MAIN_IOCTL(CANCELIO_CALL, call, call, 0),
+	MAIN_IOCTL_OUT(CANCELIO_CALL, call, call, id, 0),
 	MAIN_IOCTL(CANCELIO_WAIT, wait, wait, MAIN_DEAD),
 	MAIN_IOCTL(CANCELIO_WAIT_OP, wait_op, wait_op, MAIN_DEAD),
 	MAIN_IOCTL(CANCELIO_CANCEL, cancel, cancel, 0),
@@ -203,6 +227,7 @@ static const struct main_ioctl main_ioctls[] = {
 	MAIN_IOCTL(CANCELIO_SHUTDOWN, shutdown, shutdown, 0),
 	MAIN_IOCTL(CANCELIO_EVENTFD, eventfd, eventfd, 0),
 	MAIN_IOCTL(CANCELIO_RESTRICT, restrict, restrict, 0),
+	MAIN_IOCTL_OUT(CANCELIO_STATS, stats, stats, submitted, MAIN_DEAD),
 };
 
 static int main_info(struct cio_ctx *ctx, union main_arg *arg,
@@ -241,6 +266,43 @@ static int main_check_state(struct cio_ctx *ctx, u32 flags)
 	}
 }
 
+/* Read the caller's structure, which is of our size; without a loop where it matters. */
+static int main_read_same(union main_arg *arg, const void __user *user, u32 in)
+{
+	switch (in) {
+	case sizeof(struct cancelio_cancel):
+		return cio_words_from_user(arg, user,
+					   sizeof(struct cancelio_cancel));
+	case sizeof(struct cancelio_set_deadline):
+		return cio_words_from_user(arg, user,
+					   sizeof(struct cancelio_set_deadline));
+	case sizeof(struct cancelio_submit):
+		return cio_words_from_user(arg, user,
+					   sizeof(struct cancelio_submit));
+	case offsetof(struct cancelio_call, id):
+		return cio_words_from_user(arg, user,
+					   offsetof(struct cancelio_call, id));
+	default:
+		return cio_words_from_user(arg, user, in);
+	}
+}
+
+/* The same where the caller's structure is older, or newer, than ours. */
+static int main_read_other(union main_arg *arg, const struct main_ioctl *ioctl,
+			   const void __user *user, u32 size)
+{
+	u32 in = min_t(u32, size, ioctl->in);
+	int ret;
+
+	if (size > ioctl->size) {
+		ret = check_zeroed_user(user + ioctl->size, size - ioctl->size);
+		if (ret <= 0)
+			return ret ?: -E2BIG;
+	}
+	memset(arg, 0, ioctl->in);
+	return copy_from_user(arg, user, in) ? -EFAULT : 0;
+}
+
 /*
  * Read the caller's structure by the growth rule.  Where there is a result to be
  * written later, it is written back as it is, so that memory that cannot be
@@ -254,20 +316,17 @@ static int main_read(union main_arg *arg, const struct main_ioctl *ioctl,
 
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	if (size < ioctl->size || size > PAGE_SIZE)
+	if (size < ioctl->first || size > PAGE_SIZE)
 		return -EINVAL;
-	if (size != ioctl->size)
-		ret = copy_struct_from_user(arg, ioctl->size, user, size);
-	else if (ioctl->fn == main_call)
-		/* The most frequent one: no loop, and not what is for its result. */
-		ret = cio_words_from_user(arg, user,
-					  offsetof(struct cancelio_call, id));
+	if (size == ioctl->size)
+		ret = main_read_same(arg, user, ioctl->in);
 	else
-		ret = cio_words_from_user(arg, user, size);
+		ret = main_read_other(arg, ioctl, user, size);
 	if (ret)
 		return ret;
 	arg->size = ioctl->size;
-	if ((ioctl->flags & MAIN_OUT) && copy_to_user(user, arg, ioctl->size))
+	if ((ioctl->flags & MAIN_OUT) &&
+	    copy_to_user(user, arg, min_t(u32, size, ioctl->size)))
 		return -EFAULT;
 	return 0;
 }

@@ -76,6 +76,7 @@ enum cio_op_state {
  * @done: the operation ended, @result is its completion
  * @turn: the operation's side is ready and this thread is to run it
  * @keep: leave the result in the operation, as HELD
+ * @fired: once @done, when its deadline ended it, else 0
  * @result: valid once @done, without @keep
  * @node: in its side's list of calls, once the operation has waited
  *
@@ -87,6 +88,7 @@ struct cio_call {
 	bool done;
 	bool turn;
 	bool keep;
+	ktime_t fired;
 	struct cancelio_completion result;
 	struct list_head node;
 };
@@ -98,6 +100,7 @@ static inline void cio_call_init(struct cio_call *call, bool keep)
 	call->done = false;
 	call->turn = false;
 	call->keep = keep;
+	call->fired = 0;
 	INIT_LIST_HEAD(&call->node);
 }
 
@@ -106,6 +109,8 @@ static inline void cio_call_init(struct cio_call *call, bool keep)
  * the runner's identity to a peer, or opens descriptors for it (C45).
  */
 #define CIO_OP_OWNER		BIT(15)
+/* It waited before its first attempt, which has not been: @queued_at is valid. */
+#define CIO_OP_UNTRIED		BIT(14)
 
 /**
  * struct cio_op - one operation
@@ -130,6 +135,7 @@ static inline void cio_call_init(struct cio_call *call, bool keep)
  * @done: bytes moved so far
  * @msg_flags: message flags, or events for WAIT_READY
  * @events: message flags or events to report
+ * @queued_at: when it began to wait, while UNTRIED, in units of 1024 ns
  * @deadline: its own deadline, host time, KTIME_MAX for none
  * @cred: of the submitter, once it has waited; NULL before
  * @call: the thread that waits for it, or NULL; conn's lock
@@ -157,7 +163,10 @@ struct cio_op {
 	u32 len;
 	u32 done;
 	u32 msg_flags;
-	u32 events;
+	union {
+		u32 events;
+		u32 queued_at;
+	};
 	ktime_t deadline;
 	const struct cred *cred;
 	struct cio_call *call;

@@ -286,7 +286,8 @@ void cio_pool_stop(struct cio_pool *pool)
 	unsigned long flags;
 
 	spin_lock_irqsave(&pool->lock, flags);
-	pool->stop = true;
+	/* A thread that keeps deadlines reads it without the lock. */
+	WRITE_ONCE(pool->stop, true);
 	while (pool_wake(pool, CIO_POOL_WORKER))
 		;
 	spin_unlock_irqrestore(&pool->lock, flags);

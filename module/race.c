@@ -53,6 +53,7 @@ static const char *const race_points[CIO_POINTS] = {
 	[CIO_AT_AWAKE]		= "awake",
 	[CIO_AT_WAIT_LOOKS]	= "wait-looks",
 	[CIO_AT_EVENT]		= "event",
+	[CIO_AT_LYING_DOWN]	= "lying-down",
 	[CIO_AT_IDLE]		= "idle",
 	[CIO_AT_TAKEN]		= "taken",
 	[CIO_AT_TIMER_SET]	= "timer-set",

@@ -16,6 +16,8 @@
  * @CIO_AT_WAIT_LOOKS: waiter: between two looks, whether the context is at its end
  *	and what is there to be reaped, in a state that is not running
  * @CIO_AT_EVENT: something happened on the socket; its wait queue's lock
+ * @CIO_AT_LYING_DOWN: worker: done with its turn, before its last look for work, in a
+ *	state that is not running
  * @CIO_AT_IDLE: worker: found no work, before schedule()
  * @CIO_AT_TAKEN: runner: has a ready side, not its lock
  * @CIO_AT_TIMER_SET: a timer is put into its queue; timers' lock
@@ -44,6 +46,7 @@ enum cio_race_point {
 	CIO_AT_AWAKE,
 	CIO_AT_WAIT_LOOKS,
 	CIO_AT_EVENT,
+	CIO_AT_LYING_DOWN,
 	CIO_AT_IDLE,
 	CIO_AT_TAKEN,
 	CIO_AT_TIMER_SET,

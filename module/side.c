@@ -230,6 +230,28 @@ static void side_set_running(struct cio_side *side, struct cio_op *op)
 	side->retry = KTIME_MAX;
 }
 
+static u32 side_stamp(ktime_t now)
+{
+	return ktime_to_ns(now) >> 10;
+}
+
+/* It is to wait before its first attempt. */
+static void side_begin_untried(struct cio_op *op)
+{
+	op->flags |= CIO_OP_UNTRIED;
+	op->queued_at = side_stamp(ktime_get());
+}
+
+/* Its first attempt comes, or an end without. */
+static void side_end_untried(struct cio_ctx *ctx, struct cio_op *op, ktime_t now)
+{
+	u32 waited = side_stamp(now) - op->queued_at;
+
+	cio_stats_time(&ctx->stats, CIO_TIME_START, (s64)waited << 10);
+	op->flags &= ~CIO_OP_UNTRIED;
+	op->events = 0;
+}
+
 /* What is decided without an attempt, when the operation starts. */
 static bool side_start_verdict(struct cio_conn *conn, struct cio_side *side,
 			       struct cio_op *op, struct cio_outcome *out)
@@ -279,6 +301,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 	}
 	WRITE_ONCE(op->conn, conn);
 	trace_cio_submit(conn, op);
+	cio_count(conn->ctx, submitted);
 	idle = !side->running && list_empty(&side->queue);
 	if (side_start_verdict(conn, side, op, &out)) {
 		list_add_tail(&op->queue, &side->queue);
@@ -290,10 +313,12 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		side_set_running(side, op);
 		side->delay = 0;
 		next = side_attempt(conn, side, &budget, kick);
-		if (next == SIDE_ENDED || cio_ready_by_threads(conn))
+		if (!list_empty(&side->queue) &&
+		    (next == SIDE_ENDED || cio_ready_by_threads(conn)))
 			cio_ready(conn, side, kick);
 	} else {
 		list_add_tail(&op->queue, &side->queue);
+		side_begin_untried(op);
 		side_queue(conn, side, op);
 		next = SIDE_QUEUED;
 		if (idle)
@@ -301,6 +326,8 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 		else if (op->call)
 			cio_ready_joined(conn, side, kick);
 	}
+	if (next == SIDE_ENDED)
+		cio_count(conn->ctx, at_once);
 	spin_unlock_irq(&conn->lock);
 	cio_pause(CIO_AT_SUBMITTED);
 	return next == SIDE_ENDED;
@@ -331,6 +358,8 @@ static struct cio_op *side_run(struct cio_conn *conn, struct cio_side *side,
 		if (!cio_op_take(op, CIO_QUEUED, CIO_RUNNING))
 			continue;
 		side_set_running(side, op);
+		if (op->flags & CIO_OP_UNTRIED)
+			side_end_untried(conn->ctx, op, out.now);
 		trace_cio_run(conn, op, current->pid);
 		if (cio_end_verdict(conn, side, op, &out))
 			side_end_running(conn, side, &out, kick);

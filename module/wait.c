@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "wait.h"
 
+#include "io.h"
 #include "race.h"
 #include "ready.h"
 #include "side.h"
@@ -10,12 +11,47 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-/* Sleep in the state that the caller has set; false when the time came. */
-static bool wait_sleep(ktime_t time)
+/*
+ * When a thread that spins is to sleep all the same.  On PREEMPT_RT the thread that keeps
+ * deadlines may wait for its processor.
+ */
+static ktime_t wait_spin_end(struct cio_ctx *ctx, ktime_t end)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT) || ctx->timers.thread)
+		return end;
+	/* Another thread may move it at any moment: this looks again. */
+	return min(end, data_race(ctx->timers.next));
+}
+
+/*
+ * Spin for a while, in the state to sleep in, which whatever would end the sleep
+ * changes; so sleeping afterwards misses nothing.
+ */
+static void wait_spin(struct cio_ctx *ctx, u64 ns, struct cio_conn *conn,
+		      ktime_t time)
+{
+	ktime_t end = min_t(ktime_t, ktime_add_ns(ktime_get(), ns), time);
+
+	while (READ_ONCE(current->__state) != TASK_RUNNING && !need_resched() &&
+	       ktime_get() < wait_spin_end(ctx, end)) {
+		if (conn)
+			cio_io_busy_poll(conn);
+		cpu_relax();
+	}
+}
+
+/*
+ * Sleep in the state that the caller has set, after having spun for @spin ns; @conn is
+ * the one that matters, or NULL.  False when the time came.
+ */
+static bool wait_sleep(struct cio_ctx *ctx, u64 spin, struct cio_conn *conn,
+		       ktime_t time)
 {
 	bool in_time = true;
 
 	cio_pause(CIO_AT_ABOUT_TO_SLEEP);
+	if (spin)
+		wait_spin(ctx, spin, conn, time);
 	if (time == KTIME_MAX) {
 		schedule();
 	} else {
@@ -68,7 +104,10 @@ static void wait_call_turn(struct cio_side *side, struct cio_call *call)
 int cio_wait_call(struct cio_side *side, struct cio_op *op,
 		  struct cio_call *call, ktime_t time)
 {
-	bool in_time = true;
+	struct cio_conn *conn = cio_side_conn(side);
+	struct cio_stats *stats = &conn->ctx->stats;
+	bool in_time = true, slept = false;
+	u64 spin = max_t(u64, conn->ctx->tune.spin, cio_io_busy_poll_ns(conn));
 	int ret = 0;
 
 	for (;;) {
@@ -86,10 +125,14 @@ int cio_wait_call(struct cio_side *side, struct cio_op *op,
 			in_time = time == KTIME_MAX || ktime_get() < time;
 			continue;
 		}
-		in_time = wait_sleep(time);
+		in_time = wait_sleep(conn->ctx, spin, conn, time);
+		slept = true;
 	}
 	__set_current_state(TASK_RUNNING);
-	return wait_call_leave(side, op, call, ret);
+	ret = wait_call_leave(side, op, call, ret);
+	if (slept && call->fired)
+		cio_stats_time(stats, CIO_TIME_WAKE, ktime_get() - call->fired);
+	return ret;
 }
 
 /* Hand out the result of a HELD operation, or keep it when that fails. */
@@ -212,6 +255,22 @@ static int wait_wake(struct wait_queue_entry *entry, unsigned int mode,
 	return default_wake_function(entry, mode, sync, key);
 }
 
+/* What woke a thread of the context that sleeps from here on comes after this. */
+static void wait_forget_fired(struct cio_ctx *ctx)
+{
+	if (atomic64_read(&ctx->fired))
+		atomic64_set(&ctx->fired, 0);
+}
+
+/* The thread is awake: if the timer woke it, and no other yet, that took so long. */
+static void wait_count_fired(struct cio_ctx *ctx)
+{
+	s64 fired = atomic64_read(&ctx->fired);
+
+	if (fired && atomic64_cmpxchg(&ctx->fired, fired, 0) == fired)
+		cio_stats_time(&ctx->stats, CIO_TIME_WAKE, ktime_get() - fired);
+}
+
 /* 0: enough completions are there; an error: go without; 1: wait on. */
 static int wait_verdict(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
@@ -251,6 +310,7 @@ static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 	INIT_LIST_HEAD(&runner.node);
 	init_waitqueue_entry(&wait.entry, current);
 	wait.entry.func = wait_wake;
+	wait_forget_fired(ctx);
 	add_wait_queue(&ctx->completion_wait, &wait.entry);
 	for (;;) {
 		/* Before the last look: a wake-up from here on is not lost. */
@@ -259,7 +319,8 @@ static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 		if (ret <= 0)
 			break;
 		if (cio_pool_idle(&ctx->pool, &runner, CIO_POOL_ANY)) {
-			in_time = wait_sleep(time);
+			in_time = wait_sleep(ctx, ctx->tune.spin, NULL, time);
+			wait_count_fired(ctx);
 			cio_pool_busy(&ctx->pool, &runner, CIO_POOL_ANY);
 		}
 		__set_current_state(TASK_RUNNING);

@@ -12,7 +12,6 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
-#include <uapi/linux/sched/types.h>
 
 /* Jiffies for which workers that are not needed stay. */
 #define SURPLUS_PATIENCE HZ
@@ -173,6 +172,7 @@ static int worker_main(void *data)
 		cond_resched();
 		patience = worker_patience(&ctx->pool);
 		set_current_state(TASK_IDLE);
+		cio_pause(CIO_AT_LYING_DOWN);
 		if (cio_pool_idle(&ctx->pool, &worker, CIO_POOL_WORKER)) {
 			cio_pause(CIO_AT_IDLE);
 			schedule_timeout(patience);
@@ -216,22 +216,35 @@ static void worker_unreserve(struct cio_ctx *ctx)
 }
 
 /*
- * A worker that is woken does not push aside who made the side ready: that thread
- * may make more of them so, and run all when it waits.
+ * Make a thread that is still to be started, with a reference to the context and the
+ * module, which go with it.
  */
-static void worker_set_policy(struct task_struct *task)
+static struct task_struct *worker_thread(struct cio_ctx *ctx,
+					 int (*main)(void *ctx),
+					 const char *name, u32 policy)
 {
-	const struct sched_attr batch = { .sched_policy = SCHED_BATCH };
+	struct task_struct *task;
 
-	/* No thread of the kernel is refused this. */
-	sched_setattr_nocheck(task, &batch);
+	task = kthread_create(main, ctx, "cancelio/%d-%s",
+			      pid_nr(ctx->owned.group), name);
+	if (IS_ERR(task))
+		return task;
+	cio_tune_schedule(&ctx->tune, task, policy);
+	/* The caller has one of each. */
+	refcount_inc(&ctx->refs);
+	__module_get(THIS_MODULE);
+	return task;
 }
 
 /*
  * Make a worker that is still to be started.  NULL when the context has as many as
  * it may; -EAGAIN when its owner has, which another context can change.
+ *
+ * A worker of the poll engine that is woken does not push aside who made the side ready:
+ * that thread may make more of them so, and run all when it waits.  On the thread engine
+ * they end operations, and that is to be on time.
  */
-struct task_struct *cio_worker_create(struct cio_ctx *ctx)
+static struct task_struct *worker_create(struct cio_ctx *ctx)
 {
 	struct task_struct *task;
 
@@ -241,24 +254,16 @@ struct task_struct *cio_worker_create(struct cio_ctx *ctx)
 		worker_unreserve_in_pool(&ctx->pool);
 		return ERR_PTR(-EAGAIN);
 	}
-	task = kthread_create(worker_main, ctx, "cancelio/%d-%s",
-			      pid_nr(ctx->owned.group), ctx->engine->name);
-	if (IS_ERR(task)) {
+	task = worker_thread(ctx, worker_main, ctx->engine->name,
+			     ctx->engine->threads ? SCHED_NORMAL : SCHED_BATCH);
+	if (IS_ERR(task))
 		worker_unreserve(ctx);
-		return task;
-	}
-	/* On the thread engine they end operations, and that is to be on time. */
-	if (!ctx->engine->threads)
-		worker_set_policy(task);
-	/* Both go when the worker ends; the caller has a reference to each. */
-	refcount_inc(&ctx->refs);
-	__module_get(THIS_MODULE);
 	return task;
 }
 
 /*
- * Start a worker, in the control groups of the current thread, so that its time is
- * counted to the owner (C52): that is a thread of the owner, or a worker that was
+ * Start a thread of ours, in the control groups of the current thread, so that its time
+ * is counted to the owner (C52): that is a thread of the owner, or a worker that was
  * started so.  Not by the new worker itself: while the current thread lives and is
  * in its groups, they cannot be removed.
  *
@@ -268,22 +273,95 @@ struct task_struct *cio_worker_create(struct cio_ctx *ctx)
  * worker stays in the root group: the program's sockets are worth more than the
  * count.
  */
-void cio_worker_start(struct task_struct *task)
+static void worker_start(struct cio_ctx *ctx, struct task_struct *task)
 {
 	if (!cio_same_cgroups(current, task))
 		cgroup_attach_task_all(current, task);
+	cio_tune_place(&ctx->tune, task);
 	wake_up_process(task);
+}
+
+/*
+ * Keeps deadlines where the timer's hard interrupt cannot, for the locks sleep.  It ends
+ * with the workers: then no deadline is left.
+ */
+static int worker_timer_main(void *data)
+{
+	struct cio_ctx *ctx = data;
+
+	for (;;) {
+		/* Before the looks: who rings or stops from here on wakes it. */
+		set_current_state(TASK_IDLE);
+		if (!READ_ONCE(ctx->timers.rang)) {
+			if (READ_ONCE(ctx->pool.stop))
+				break;
+			schedule();
+		}
+		__set_current_state(TASK_RUNNING);
+		cio_timers_run_rung(&ctx->timers);
+	}
+	__set_current_state(TASK_RUNNING);
+	atomic_dec(&ctx->owner->nr_workers);
+	cio_ctx_put(ctx);
+	module_put_and_kthread_exit(0);
+	return 0;
+}
+
+/* NULL where none is wanted. */
+static struct task_struct *worker_create_timer(struct cio_ctx *ctx)
+{
+	struct task_struct *task;
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT) || !ctx->tune.hard_expiry)
+		return NULL;
+	if (!cio_owner_take(&ctx->owner->nr_workers, ctx->max_threads))
+		return ERR_PTR(-EAGAIN);
+	task = worker_thread(ctx, worker_timer_main, "timer", SCHED_FIFO);
+	if (IS_ERR(task))
+		atomic_dec(&ctx->owner->nr_workers);
+	else
+		cio_timers_use_thread(&ctx->timers, task);
+	return task;
+}
+
+/* A worker that was not started never will. */
+static void worker_discard(struct cio_ctx *ctx, struct task_struct *task)
+{
+	kthread_stop(task);
+	worker_unreserve(ctx);
+	refcount_dec(&ctx->refs);
+	module_put(THIS_MODULE);
+}
+
+/* The threads that a context has from SETUP on; they are still to be started. */
+int cio_workers_create(struct cio_ctx *ctx, struct cio_workers *workers)
+{
+	workers->first = worker_create(ctx);
+	if (IS_ERR(workers->first))
+		return PTR_ERR(workers->first);
+	workers->timer = worker_create_timer(ctx);
+	if (!IS_ERR(workers->timer))
+		return 0;
+	worker_discard(ctx, workers->first);
+	return PTR_ERR(workers->timer);
+}
+
+void cio_workers_start(struct cio_ctx *ctx, const struct cio_workers *workers)
+{
+	worker_start(ctx, workers->first);
+	if (workers->timer)
+		worker_start(ctx, workers->timer);
 }
 
 /* One more worker, unless there are as many as may be. */
 int cio_worker_spawn(struct cio_ctx *ctx)
 {
-	struct task_struct *task = cio_worker_create(ctx);
+	struct task_struct *task = worker_create(ctx);
 
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	if (task)
-		cio_worker_start(task);
+		worker_start(ctx, task);
 	return 0;
 }
 

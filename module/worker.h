@@ -7,8 +7,18 @@
 
 #define CIO_WORKERS_MAX		1024
 
-struct task_struct *cio_worker_create(struct cio_ctx *ctx);
-void cio_worker_start(struct task_struct *task);
+/**
+ * struct cio_workers - the threads that a context has from SETUP on
+ * @first: the first worker
+ * @timer: keeps deadlines, or NULL
+ */
+struct cio_workers {
+	struct task_struct *first;
+	struct task_struct *timer;
+};
+
+int cio_workers_create(struct cio_ctx *ctx, struct cio_workers *workers);
+void cio_workers_start(struct cio_ctx *ctx, const struct cio_workers *workers);
 int cio_worker_spawn(struct cio_ctx *ctx);
 void cio_workers_kill(struct cio_ctx *ctx);
 enum hrtimer_restart cio_worker_reminder(struct hrtimer *timer);

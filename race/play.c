@@ -144,7 +144,7 @@ void play(const struct script *script)
 	/* Before anybody can stand: making a thread takes all processors. */
 	start_actors(threads);
 	points_command("reset");
-	results_open();
+	results_open(script_workers(script));
 	__atomic_store_n(&scene->begun, 1, __ATOMIC_SEQ_CST);
 	run_own_lines(true);
 	pthread_barrier_wait(&barrier);

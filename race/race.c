@@ -77,6 +77,17 @@ bool script_excludes(const struct script *script, const char *name)
 	return true;
 }
 
+__u32 script_workers(const struct script *script)
+{
+	const struct line *line = &script->lines[0];
+	int i;
+
+	for (i = 1; i + 1 < line->count && !strcmp(line->words[0], "engine"); i++)
+		if (!strcmp(line->words[i], "workers"))
+			return strtoul(line->words[i + 1], NULL, 10);
+	return 0;
+}
+
 /* Where everybody is, for one that does not end. */
 static void describe_hang(void)
 {

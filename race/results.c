@@ -33,14 +33,19 @@ static int count(void)
 	return __atomic_load_n(&result_count, __ATOMIC_ACQUIRE);
 }
 
-void results_open(void)
+void results_open(__u32 workers)
 {
-	int ends[2];
+	struct cancelio_setup setup = {
+		.size = sizeof(setup), .engine = engine, .entries = ENTRIES,
+		.max_workers = workers,
+	};
+	int ends[2], ret;
 
 	pthread_spin_init(&lock, PTHREAD_PROCESS_PRIVATE);
-	context = cio_context(engine, ENTRIES);
-	if (context < 0)
-		fail("no context: %s", strerror(-context));
+	context = cio_open();
+	ret = context < 0 ? context : cio_setup(context, &setup);
+	if (ret)
+		fail("no context: %s", strerror(-ret));
 	ring = cio_map(context, ENTRIES);
 	if (!ring || tcp_pair(AF_INET, ends))
 		fail("no ring, or no connection");

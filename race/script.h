@@ -61,6 +61,8 @@ extern bool impatient;
 void script_read(struct script *script, const char *file);
 /* Whether engines are named, and this one is not. */
 bool script_excludes(const struct script *script, const char *name);
+/* How many workers the context may have; 0: as many as it has by default. */
+__u32 script_workers(const struct script *script);
 /* Run it; ends the process. */
 noreturn void play(const struct script *script);
 
@@ -103,7 +105,7 @@ struct result {
 };
 
 /* Opens the context, with one end of a connection attached. */
-void results_open(void);
+void results_open(__u32 workers);
 struct result *result_new(const char *name);
 struct result *result_find(const char *name);
 /* Take what the ring has; memory only. */

@@ -2,6 +2,7 @@
 /* What only a thread of the owner may run: sends of AF_UNIX, and its control data (C45, C51). */
 #define _GNU_SOURCE
 #include "unix_fixture.h"
+#include "watch.h"
 
 #include <fcntl.h>
 #include <poll.h>

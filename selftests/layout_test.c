@@ -16,7 +16,7 @@ TEST(C60_structures_have_their_published_sizes)
 	HAS_SIZE(cancelio_completion, 64);
 	HAS_SIZE(cancelio_ring, 64);
 	HAS_SIZE(cancelio_info, 40);
-	HAS_SIZE(cancelio_setup, 40);
+	HAS_SIZE(cancelio_setup, 72);
 	HAS_SIZE(cancelio_attach, 24);
 	HAS_SIZE(cancelio_detach, 16);
 	HAS_SIZE(cancelio_submit, 48);
@@ -28,6 +28,7 @@ TEST(C60_structures_have_their_published_sizes)
 	HAS_SIZE(cancelio_shutdown, 8);
 	HAS_SIZE(cancelio_eventfd, 8);
 	HAS_SIZE(cancelio_restrict, 16);
+	HAS_SIZE(cancelio_stats, 1104);
 }
 
 TEST(C60_fields_of_operations_and_messages_are_at_their_published_offsets)
@@ -99,6 +100,25 @@ TEST(C60_fields_of_set_up_calls_are_at_their_published_offsets)
 	HAS_OFFSET(cancelio_setup, ring_bytes, 24);
 	HAS_OFFSET(cancelio_setup, conn_limit, 32);
 	HAS_OFFSET(cancelio_setup, reserved, 36);
+	HAS_OFFSET(cancelio_setup, cpus, 40);
+	HAS_OFFSET(cancelio_setup, cpus_size, 48);
+	HAS_OFFSET(cancelio_setup, policy, 52);
+	HAS_OFFSET(cancelio_setup, priority, 56);
+	HAS_OFFSET(cancelio_setup, nice, 60);
+	HAS_OFFSET(cancelio_setup, spin, 64);
+	HAS_OFFSET(cancelio_setup, reserved2, 68);
+
+	HAS_OFFSET(cancelio_stats, size, 0);
+	HAS_OFFSET(cancelio_stats, flags, 4);
+	HAS_OFFSET(cancelio_stats, submitted, 8);
+	HAS_OFFSET(cancelio_stats, at_once, 16);
+	HAS_OFFSET(cancelio_stats, ended, 24);
+	HAS_OFFSET(cancelio_stats, met, 64);
+	HAS_OFFSET(cancelio_stats, raced, 72);
+	HAS_OFFSET(cancelio_stats, start, 80);
+	HAS_OFFSET(cancelio_stats, late, 336);
+	HAS_OFFSET(cancelio_stats, wake, 592);
+	HAS_OFFSET(cancelio_stats, cancel, 848);
 
 	HAS_OFFSET(cancelio_attach, size, 0);
 	HAS_OFFSET(cancelio_attach, fd, 4);

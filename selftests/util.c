@@ -245,6 +245,14 @@ int cio_restrict(int fd, __u32 ops, __u32 sides)
 	return cio_ioctl(fd, CANCELIO_RESTRICT, &keep);
 }
 
+int cio_stats(int fd, __u32 flags, struct cancelio_stats *stats)
+{
+	memset(stats, POISON, sizeof(*stats));
+	stats->size = sizeof(*stats);
+	stats->flags = flags;
+	return cio_ioctl(fd, CANCELIO_STATS, stats);
+}
+
 int submit_one(int fd, struct cancelio_op op)
 {
 	return cio_submit(fd, &op, 1, NULL, NULL);

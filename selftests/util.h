@@ -61,6 +61,7 @@ int cio_deadline(int fd, __u64 conn, __u32 sides, __s64 read, __s64 write);
 int cio_shutdown(int fd);
 int cio_eventfd(int fd, int eventfd);
 int cio_restrict(int fd, __u32 ops, __u32 sides);
+int cio_stats(int fd, __u32 flags, struct cancelio_stats *stats);
 
 /* Submits one operation; returns 1, or why not. */
 int submit_one(int fd, struct cancelio_op op);

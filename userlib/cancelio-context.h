@@ -39,8 +39,9 @@ struct cancelio;
 /**
  * cancelio_open() - open and set up a context
  * @context: out: the context, to be ended with cancelio_free()
- * @setup: engine, entries, max_workers and slack as for %CANCELIO_SETUP, zero
- *	for the defaults; out: ring_bytes and conn_limit.  NULL: all defaults
+ * @setup: engine, entries, max_workers, slack, and how its threads are scheduled, as
+ *	for %CANCELIO_SETUP, zero for the defaults; out: ring_bytes and conn_limit.  NULL:
+ *	all defaults
  *
  * Opens /dev/cancelio close-on-exec, checks that the module speaks this
  * library's ABI, and sets the context up.
@@ -56,7 +57,9 @@ struct cancelio;
  * * -ENOENT, -EACCES, -EMFILE, -ENFILE and others of open(2); -ENOENT, -ENODEV
  *   and -ENXIO where the module is not loaded
  * * -EPROTO: the module speaks another ABI than the library
- * * -EINVAL: a value of @setup is out of range, flags or reserved is not zero
+ * * -EINVAL: a value of @setup is out of range, a flag unknown, reserved not zero
+ * * -EPERM: a scheduling policy, priority or nice value that the caller may not have
+ * * -EFAULT: @setup's cpus cannot be read
  * * -EOPNOTSUPP: the module does not have that engine
  * * -ENOMEM: no memory; -EAGAIN: no worker thread could be made, or the process
  *   has as many as it may
@@ -433,6 +436,27 @@ int cancelio_shutdown_context(struct cancelio *context);
  * * -EBADF: @fd is not open; -EINVAL: not an eventfd, or below -1
  */
 int cancelio_set_eventfd(struct cancelio *context, int fd);
+
+/**
+ * cancelio_read_stats() - what a context has counted
+ * @context: the context
+ * @flags: 0, or %CANCELIO_STATS_RESET to count from zero from now on
+ * @stats: out: see &struct cancelio_stats
+ *
+ * Example::
+ *
+ *	struct cancelio_stats stats;
+ *
+ *	if (cancelio_read_stats(context, 0, &stats) == 0)
+ *		printf("%llu deadlines missed\n", stats.ended[CANCELIO_DEADLINE]);
+ *
+ * Return: 0, or
+ *
+ * * -EINVAL: @flags
+ * * -ENOMEM
+ */
+int cancelio_read_stats(struct cancelio *context, unsigned int flags,
+			struct cancelio_stats *stats);
 
 /**
  * cancelio_restrict_ops() - give up operations, for good

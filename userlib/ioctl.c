@@ -169,6 +169,14 @@ int cancelio_set_eventfd(struct cancelio *context, int fd)
 	return context_ioctl(context, CANCELIO_EVENTFD, &arg);
 }
 
+int cancelio_read_stats(struct cancelio *context, unsigned int flags,
+			struct cancelio_stats *stats)
+{
+	stats->size = sizeof(*stats);
+	stats->flags = flags;
+	return context_ioctl(context, CANCELIO_STATS, stats);
+}
+
 int cancelio_restrict_ops(struct cancelio *context, unsigned int ops,
 			  unsigned int sides)
 {

@@ -2,13 +2,15 @@
 /*
  * cancelio - socket reads and writes that can be interrupted at any moment
  *
- * This header is the specification of /dev/cancelio.  It is unstable until
- * version 1.0: until then a structure may change, and a program checks
- * &struct cancelio_info.abi against %CANCELIO_ABI before anything else.
+ * This header is the specification of /dev/cancelio, with <linux/cancelio_setup.h>,
+ * which has the structures of INFO, SETUP and STATS.  It is unstable until version 1.0:
+ * until then a structure may change, and a program checks &struct cancelio_info.abi
+ * against %CANCELIO_ABI before anything else.
  */
 #ifndef _UAPI_LINUX_CANCELIO_H
 #define _UAPI_LINUX_CANCELIO_H
 
+#include <linux/cancelio_setup.h>
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -57,7 +59,7 @@
  * -EPERM      the caller is not the owner (a child after fork, a process that
  *             was handed the descriptor, another thread group)
  * -ENXIO      the context was not set up yet (not for INFO and SETUP)
- * -ESHUTDOWN  the context was shut down (not for INFO, WAIT and WAIT_OP)
+ * -ESHUTDOWN  the context was shut down (not for INFO, STATS, WAIT and WAIT_OP)
  * -EOPNOTSUPP the module does not have this yet; INFO says what it has
  * =========== ===============================================================
  *
@@ -394,83 +396,6 @@ struct cancelio_ring {
  * refused with -EOPNOTSUPP.
  */
 
-/* Kinds of sockets: TCP and UDP over IPv4 and IPv6, and AF_UNIX of all types. */
-#define CANCELIO_SOCKET_TCP	(1U << 0)
-#define CANCELIO_SOCKET_UDP	(1U << 1)
-#define CANCELIO_SOCKET_UNIX	(1U << 2)
-
-/**
- * struct cancelio_info - what the module can do
- * @size: sizeof this structure
- * @abi: out: %CANCELIO_ABI of the module
- * @engines: out: a bit (1 << engine) for each &enum cancelio_engine it has
- * @ops: out: a bit (1 << opcode) for each &enum cancelio_opcode it has
- * @ioctls: out: a bit (1 << number) for each ioctl of this header it has
- * @op_flags: out: the CANCELIO_OP_* flags it knows
- * @max_entries: out: the most entries of a ring
- * @max_batch: out: the most operations of one SUBMIT
- * @max_workers: out: the most worker threads of a context
- * @sockets: out: the CANCELIO_SOCKET_* kinds that can be attached
- *
- * CANCELIO_INFO needs no SETUP and has only the common errors.
- */
-struct cancelio_info {
-	__u32 size;
-	__u32 abi;
-	__u32 engines;
-	__u32 ops;
-	__u32 ioctls;
-	__u32 op_flags;
-	__u32 max_entries;
-	__u32 max_batch;
-	__u32 max_workers;
-	__u32 sockets;
-};
-
-/**
- * struct cancelio_setup - make the context usable
- * @size: sizeof this structure
- * @flags: zero
- * @engine: an &enum cancelio_engine
- * @entries: entries of the completion ring, 1 to %CANCELIO_MAX_ENTRIES, rounded
- *	up to a power of two; 0 is 256
- * @max_workers: the most worker threads, 1 to &struct cancelio_info.max_workers; 0
- *	is 4 on the poll engine, and 256 on the thread engine, where this is how many
- *	operations can sleep at once: others wait for a thread, and meet their
- *	deadline, cancel and close meanwhile
- * @slack: how far the timer may merge deadlines, ns, 0 to 1000000000: a deadline
- *	may be this much later, never earlier
- * @ring_bytes: out: bytes to mmap(2)
- * @conn_limit: out: how many sockets the process can have attached, over all its
- *	contexts
- * @reserved: zero
- *
- * CANCELIO_SETUP is done once per context, before anything but INFO.
- *
- * The memory of ring, operations and connections is charged to the caller's memory
- * cgroup; what does not fit there is -ENOMEM here, at ATTACH or at SUBMIT, and
- * nobody is killed for it.  The workers are kernel threads, of which a process has
- * 4096 at the most, over all its contexts, and not more than its RLIMIT_NPROC at
- * SETUP.  Each of them joins the cgroups that the process is in when the worker
- * starts, where the kernel lets it, so that its processor time is counted there.
- *
- * -EBUSY: it was done already.  -EINVAL: a value out of range, or no engine of this
- * header.  -EOPNOTSUPP: an engine that the module does not have.  -ENOMEM.  -EAGAIN: no
- * worker thread could be made, or the process has as many as it may.  -EINTR: a fatal
- * signal came meanwhile.
- */
-struct cancelio_setup {
-	__u32 size;
-	__u32 flags;
-	__u32 engine;
-	__u32 entries;
-	__u32 max_workers;
-	__u32 slack;
-	__u64 ring_bytes;
-	__u32 conn_limit;
-	__u32 reserved;
-};
-
 /**
  * struct cancelio_attach - attach a socket
  * @size: sizeof this structure
@@ -796,5 +721,6 @@ struct cancelio_restrict {
 #define CANCELIO_SHUTDOWN	_IO(CANCELIO_IOC, 10)
 #define CANCELIO_EVENTFD	_IO(CANCELIO_IOC, 11)
 #define CANCELIO_RESTRICT	_IO(CANCELIO_IOC, 12)
+#define CANCELIO_STATS		_IO(CANCELIO_IOC, 13)
 
 #endif /* _UAPI_LINUX_CANCELIO_H */

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a context counts, and how it is read and set to zero (C14, C60, C61). */
+#include "tcp_fixture.h"
+
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static __u64 sum(const __u64 *histogram)
+{
+	__u64 all = 0;
+	int i;
+
+	for (i = 0; i < CANCELIO_BUCKETS; i++)
+		all += histogram[i];
+	return all;
+}
+
+/* How many took at least 2^@power ns. */
+static __u64 sum_from(const __u64 *histogram, int power)
+{
+	__u64 all = 0;
+	int i;
+
+	for (i = power + 1; i < CANCELIO_BUCKETS; i++)
+		all += histogram[i];
+	return all;
+}
+
+/* The reads of these tests: one that is DONE, one that expires, one that is canceled. */
+static void end_in_three_ways(struct __test_metadata *_metadata, int fd, int peer, __u64 conn)
+{
+	struct cancelio_completion result;
+	char bytes[8];
+	__u64 id;
+
+	ASSERT_EQ(1, send(peer, "x", 1, 0));
+	ASSERT_EQ(0, run(fd, with_timeout(op_recv(conn, bytes, 8), LONG_ENOUGH), &result));
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, run(fd, with_timeout(op_recv(conn, bytes, 8), MS), &result));
+	EXPECT_EXPIRED(result);
+	struct cancelio_op op = op_recv(conn, bytes, 8);
+
+	ASSERT_EQ(1, cio_submit(fd, &op, 1, &id, NULL));
+	ASSERT_EQ(1, cio_cancel(fd, CANCELIO_CANCEL_ID, id, 0));
+	ASSERT_EQ(1, reap(fd, &result));
+	EXPECT_CANCELED(result);
+}
+
+TEST_F(tcp, C14_context_counts_how_operations_end)
+{
+	struct cancelio_stats stats;
+
+	end_in_three_ways(_metadata, self->fd, self->peer, self->conn);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(3, stats.submitted);
+	EXPECT_EQ(1, stats.ended[CANCELIO_DONE]);
+	EXPECT_EQ(0, stats.ended[CANCELIO_ERROR]);
+	EXPECT_EQ(1, stats.ended[CANCELIO_DEADLINE]);
+	EXPECT_EQ(1, stats.ended[CANCELIO_CANCELED]);
+	EXPECT_EQ(0, stats.ended[CANCELIO_CLOSED]);
+	EXPECT_EQ(1, stats.met);
+	EXPECT_EQ(0, stats.raced);
+	EXPECT_EQ(variant->op_flags & CANCELIO_OP_WORKER ? 0 : 1, stats.at_once);
+	EXPECT_EQ(1, sum(stats.late));
+}
+
+/* An error, a closed one, and one that was refused. */
+TEST_F(tcp, C14_context_counts_errors_closes_and_no_refusals)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	char bytes[8];
+
+	ASSERT_EQ(0, run(self->fd, with_flags(op_recv(self->conn, bytes, 8), CANCELIO_OP_NOWAIT),
+			 &result));
+	EXPECT_ERROR(result, -EAGAIN);
+	EXPECT_EQ(-EBADF, run(self->fd, op_recv(self->conn + 1, bytes, 8), &result));
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, bytes, 8)));
+	ASSERT_EQ(0, cio_shutdown(self->fd));
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(2, stats.submitted);
+	EXPECT_EQ(1, stats.ended[CANCELIO_ERROR]);
+	EXPECT_EQ(1, stats.ended[CANCELIO_CLOSED]);
+	EXPECT_EQ(0, stats.met);
+}
+
+TEST_F(tcp, C14_lateness_and_wake_ups_are_told_as_histograms)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	unsigned int bucket;
+	char bytes[8];
+
+	ASSERT_EQ(0, run(self->fd, with_timeout(op_recv(self->conn, bytes, 8), 5 * MS), &result));
+	EXPECT_EXPIRED(result);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	bucket = 64 - __builtin_clzll(result.late);
+	if (bucket >= CANCELIO_BUCKETS)
+		bucket = CANCELIO_BUCKETS - 1;
+	EXPECT_EQ(1, stats.late[bucket]);
+	EXPECT_EQ(1, sum(stats.late));
+	EXPECT_EQ(1, sum(stats.wake));
+	/* WAIT instead of CALL. */
+	ASSERT_EQ(1, submit_one(self->fd, with_timeout(op_recv(self->conn, bytes, 8), 5 * MS)));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(2, sum(stats.late));
+	EXPECT_EQ(2, sum(stats.wake));
+}
+
+/* A thread that was woken by data does not say how long a timer's wake-up takes. */
+TEST_F(tcp, C14_only_what_a_deadline_wakes_counts_as_its_wake_up)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	char bytes[8];
+
+	ASSERT_EQ(1, submit_one(self->fd, with_timeout(op_recv(self->conn, bytes, 8), MS)));
+	sleep_until(after(A_WHILE));
+	ASSERT_EQ(1, cio_wait(self->fd, 0, &result, 1, 0));
+	EXPECT_EXPIRED(result);
+	ASSERT_EQ(-ETIME, cio_wait(self->fd, 1, &result, 1, after(MS)));
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(0, sum(stats.wake));
+}
+
+TEST_F(tcp, C20_time_behind_others_is_told_as_a_histogram)
+{
+	struct cancelio_completion results[2];
+	struct cancelio_stats stats;
+	char bytes[2];
+	int first = variant->op_flags & CANCELIO_OP_WORKER ? 1 : 0;
+
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, bytes, 1)));
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, bytes + 1, 1)));
+	sleep_until(after(A_WHILE));
+	ASSERT_EQ(2, send(self->peer, "xy", 2, 0));
+	ASSERT_EQ(1, reap(self->fd, results));
+	ASSERT_EQ(1, reap(self->fd, results + 1));
+	EXPECT_DONE(results[1], 1);
+	EXPECT_EQ(0, results[1].events);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1 + first, sum(stats.start));
+	/* It waited for A_WHILE, above 2^24 ns; the first one of workers for less. */
+	EXPECT_LE(1, sum_from(stats.start, 24));
+}
+
+/* One that ends before it was ever tried has no events, whatever stood in its place. */
+TEST_F(tcp, C2_operation_that_was_never_tried_reports_no_events)
+{
+	struct cancelio_completion result;
+	char bytes[2];
+
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, bytes, 1)));
+	ASSERT_EQ(1, submit_one(self->fd, with_timeout(op_recv(self->conn, bytes + 1, 1), MS)));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_EXPIRED(result);
+	EXPECT_EQ(0, result.events);
+}
+
+/* A read that the program's memory holds up. */
+struct slow_read {
+	int fd;
+	struct cancelio_op op;
+	struct cancelio_completion result;
+	int ret;
+};
+
+static void *read_slowly(void *argument)
+{
+	struct slow_read *slow = argument;
+
+	slow->ret = run(slow->fd, slow->op, &slow->result);
+	return NULL;
+}
+
+static void *cancel_all(void *argument)
+{
+	cio_cancel(*(int *)argument, CANCELIO_CANCEL_ALL, 0, 0);
+	return NULL;
+}
+
+TEST_F(tcp, C4_data_that_came_before_the_deadline_and_moved_after_it_counts_as_raced)
+{
+	struct slow_read slow = { .fd = self->fd };
+	struct cancelio_stats stats;
+	struct uffd_msg fault;
+	pthread_t thread;
+	char *page;
+	int uffd;
+
+	page = held_page(&uffd);
+	if (!page)
+		SKIP(return, "no userfaultfd(2)");
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	slow.op = with_timeout(op_recv(self->conn, page, 1), 50 * MS);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_slowly, &slow));
+	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	sleep_until(after(60 * MS));
+	ASSERT_EQ(0, release_page(uffd, page));
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, slow.ret);
+	EXPECT_DONE(slow.result, 1);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(0, stats.met);
+	EXPECT_EQ(1, stats.raced);
+	EXPECT_EQ(0, stats.ended[CANCELIO_DEADLINE]);
+	close(uffd);
+}
+
+TEST_F(tcp, C30_time_of_a_cancel_that_waits_is_told_as_a_histogram)
+{
+	struct slow_read slow = { .fd = self->fd };
+	pthread_t thread, canceler;
+	struct cancelio_stats stats;
+	struct uffd_msg fault;
+	char *page;
+	int uffd;
+
+	page = held_page(&uffd);
+	if (!page)
+		SKIP(return, "no userfaultfd(2)");
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	slow.op = op_recv(self->conn, page, 1);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_slowly, &slow));
+	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_EQ(0, pthread_create(&canceler, NULL, cancel_all, &self->fd));
+	sleep_until(after(A_WHILE));
+	ASSERT_EQ(0, release_page(uffd, page));
+	pthread_join(canceler, NULL);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, sum(stats.cancel));
+	close(uffd);
+}
+
+TEST_F(tcp, C60_reset_counts_from_zero)
+{
+	struct cancelio_stats stats;
+
+	end_in_three_ways(_metadata, self->fd, self->peer, self->conn);
+	ASSERT_EQ(0, cio_stats(self->fd, CANCELIO_STATS_RESET, &stats));
+	EXPECT_EQ(3, stats.submitted);
+	EXPECT_EQ(1, sum(stats.late));
+	ASSERT_EQ(0, cio_stats(self->fd, CANCELIO_STATS_RESET, &stats));
+	EXPECT_EQ(0, stats.submitted);
+	EXPECT_EQ(0, stats.ended[CANCELIO_DONE]);
+	EXPECT_EQ(0, sum(stats.late));
+	end_in_three_ways(_metadata, self->fd, self->peer, self->conn);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(3, stats.submitted);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(3, stats.submitted);
+	EXPECT_EQ(1, sum(stats.late));
+}
+
+/* Two that reset, and what they were told. */
+struct resetter {
+	int fd;
+	int *stop;
+	__u64 told;
+};
+
+static void *reset_often(void *argument)
+{
+	struct resetter *resetter = argument;
+	struct cancelio_stats stats;
+
+	while (!__atomic_load_n(resetter->stop, __ATOMIC_ACQUIRE))
+		if (!cio_stats(resetter->fd, CANCELIO_STATS_RESET, &stats))
+			resetter->told += stats.ended[CANCELIO_DONE];
+	return NULL;
+}
+
+TEST_F(tcp, C60_each_event_is_told_by_one_of_several_resets)
+{
+	int stop = 0, i;
+	struct resetter resetters[2] = {
+		{ .fd = self->fd, .stop = &stop }, { .fd = self->fd, .stop = &stop },
+	};
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	pthread_t threads[2];
+	char byte;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, reset_often, &resetters[i]));
+	for (i = 0; i < 300; i++) {
+		ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+		ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+		EXPECT_DONE(result, 1);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(300, resetters[0].told + resetters[1].told + stats.ended[CANCELIO_DONE]);
+}
+
+TEST_F(tcp, C60_counts_that_cannot_be_written_are_EFAULT_and_not_reset)
+{
+	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+	struct cancelio_stats stats, *cut;
+
+	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, PROT_NONE));
+	end_in_three_ways(_metadata, self->fd, self->peer, self->conn);
+	/* All but its last number can be written. */
+	cut = (void *)(pages + PAGE + sizeof(__u64) - sizeof(*cut));
+	cut->size = sizeof(*cut);
+	cut->flags = CANCELIO_STATS_RESET;
+	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_STATS, cut));
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(3, stats.submitted);
+	EXPECT_EQ(-EINVAL, cio_stats(self->fd, CANCELIO_STATS_RESET << 1, &stats));
+}
+
+TEST_HARNESS_MAIN

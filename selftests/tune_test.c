@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the threads of a context are scheduled, and who may ask for it (C14, C16, C52, C60).
+ */
+#include "engine_fixture.h"
+#include "watch.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY		65534
+#define TRIES		20
+#define CPUSETS		"/sys/fs/cgroup/tune"
+#define REALTIME	"/sys/kernel/realtime"
+
+static struct cancelio_setup setup_of(__u32 engine)
+{
+	return (struct cancelio_setup){ .size = sizeof(struct cancelio_setup), .engine = engine };
+}
+
+static struct cancelio_setup with_policy(__u32 engine, __u32 policy, __u32 priority, __s32 nice)
+{
+	struct cancelio_setup setup = setup_of(engine);
+
+	setup.flags = CANCELIO_SETUP_POLICY;
+	setup.policy = policy;
+	setup.priority = priority;
+	setup.nice = nice;
+	return setup;
+}
+
+/* Sets a context up and closes it again; returns what SETUP returned. */
+static int try_setup(struct cancelio_setup setup)
+{
+	int fd = cio_open();
+	int ret = fd < 0 ? fd : cio_setup(fd, &setup);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static const char *name_of(__u32 engine)
+{
+	return engine == CANCELIO_ENGINE_THREAD ? "thread" : "poll";
+}
+
+/* More workers than the first one: what a context begins with, it goes on with. */
+static int make_workers(int fd, int *peers, char *bytes, int count)
+{
+	__u64 conn;
+	int ends[2], i, ret;
+
+	for (i = 0; i < count; i++) {
+		ret = tcp_pair(AF_INET, ends) ?: cio_attach(fd, ends[0], &conn);
+		if (ret)
+			return ret;
+		close(ends[0]);
+		peers[i] = ends[1];
+		ret = submit_one(fd, with_flags(op_recv(conn, &bytes[i], 1), CANCELIO_OP_WORKER));
+		if (ret != 1)
+			return ret;
+	}
+	return 0;
+}
+
+/* All threads of the engine, at least one. */
+static int workers_of(__u32 engine, pid_t *pids, int max)
+{
+	if (await_threads(name_of(engine), 0, 1, max) < 1)
+		return 0;
+	return kernel_threads(name_of(engine), 0, pids, max);
+}
+
+TEST_F(engine, C52_workers_have_the_policy_and_the_priority_asked_for)
+{
+	struct cancelio_setup setup = with_policy(variant->engine, SCHED_FIFO, 7, 0);
+	struct sched_param param;
+	int peers[4], fd = cio_open(), count, i;
+	char bytes[4];
+	pid_t pids[16];
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	ASSERT_EQ(0, make_workers(fd, peers, bytes, 4));
+	count = workers_of(variant->engine, pids, 16);
+	ASSERT_LE(1, count);
+	for (i = 0; i < count; i++) {
+		EXPECT_EQ(SCHED_FIFO, sched_getscheduler(pids[i]));
+		EXPECT_EQ(0, sched_getparam(pids[i], &param));
+		EXPECT_EQ(7, param.sched_priority);
+	}
+	close(fd);
+	for (i = 0; i < 4; i++)
+		close(peers[i]);
+	EXPECT_TRUE(await_no_thread());
+}
+
+TEST_F(engine, C52_workers_have_the_nice_value_asked_for)
+{
+	struct cancelio_setup setup = with_policy(variant->engine, SCHED_OTHER, 0, -5);
+	int fd = cio_open();
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
+	EXPECT_EQ(SCHED_OTHER, sched_getscheduler(pid));
+	EXPECT_EQ(-5, getpriority(PRIO_PROCESS, pid));
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
+}
+
+/* A program that was told to stand back does not get ahead by its workers. */
+TEST_F(engine, C52_workers_have_the_nice_value_of_who_sets_up)
+{
+	struct sched_param none = {};
+	int fd;
+	pid_t pid;
+
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, 11));
+	fd = cio_context(variant->engine, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
+	EXPECT_EQ(11, getpriority(PRIO_PROCESS, pid));
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
+
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_IDLE, &none));
+	fd = cio_context(variant->engine, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
+	EXPECT_EQ(SCHED_IDLE, sched_getscheduler(pid));
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
+}
+
+/* The rest of the test is an ordinary user's, who may have @rtprio and @nice. */
+static int become_nobody(rlim_t rtprio, rlim_t nice)
+{
+	struct rlimit limit = { rtprio, rtprio };
+
+	if (setrlimit(RLIMIT_RTPRIO, &limit))
+		return -errno;
+	limit = (struct rlimit){ nice, nice };
+	if (setrlimit(RLIMIT_NICE, &limit) || setgid(NOBODY) || setuid(NOBODY))
+		return -errno;
+	return 0;
+}
+
+/* The same on an open context, for the device is not everybody's. */
+static int set_up(int fd, struct cancelio_setup setup)
+{
+	return cio_setup(fd, &setup);
+}
+
+TEST_F(engine, C52_policy_beyond_the_limits_is_EPERM)
+{
+	__u32 e = variant->engine;
+	int fd = cio_open(), other = cio_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, other);
+	/* RLIMIT_NICE is 20 less the nice value. */
+	ASSERT_EQ(0, become_nobody(5, 18));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(e, SCHED_FIFO, 6, 0)));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(e, SCHED_RR, 99, 0)));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(e, SCHED_OTHER, 0, -1)));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(e, SCHED_BATCH, 0, -20)));
+	EXPECT_EQ(0, set_up(fd, with_policy(e, SCHED_RR, 5, 0)));
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, 10));
+	EXPECT_EQ(-EPERM, set_up(other, with_policy(e, SCHED_OTHER, 0, 1)));
+	EXPECT_EQ(0, set_up(other, with_policy(e, SCHED_OTHER, 0, 2)));
+	close(other);
+	close(fd);
+}
+
+TEST_F(engine, C52_idle_program_has_no_ordinary_workers)
+{
+	struct sched_param none = {};
+	int fd = cio_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_IDLE, &none));
+	ASSERT_EQ(0, become_nobody(0, 0));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(variant->engine, SCHED_OTHER, 0, 0)));
+	EXPECT_EQ(0, set_up(fd, with_policy(variant->engine, SCHED_IDLE, 0, 0)));
+	close(fd);
+}
+
+/* Its own priority a thread may hand on, as to a thread of its own. */
+TEST_F(engine, C52_realtime_thread_may_have_such_workers_without_a_limit)
+{
+	struct sched_param own = { .sched_priority = 9 };
+	int fd = cio_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &own));
+	ASSERT_EQ(0, become_nobody(0, 0));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(variant->engine, SCHED_FIFO, 10, 0)));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(variant->engine, SCHED_RR, 9, 0)));
+	EXPECT_EQ(0, set_up(fd, with_policy(variant->engine, SCHED_FIFO, 9, 0)));
+	close(fd);
+}
+
+TEST_F(engine, C61_setup_with_a_bad_policy_is_EINVAL)
+{
+	__u32 e = variant->engine;
+	struct cancelio_setup setup;
+
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, SCHED_FIFO, 0, 0)));
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, SCHED_RR, 100, 0)));
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, SCHED_FIFO, 1, 1)));
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, SCHED_OTHER, 1, 0)));
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, SCHED_OTHER, 0, 20)));
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, SCHED_BATCH, 0, -21)));
+	/* SCHED_DEADLINE, and one that there is not. */
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, 6, 0, 0)));
+	EXPECT_EQ(-EINVAL, try_setup(with_policy(e, 99, 0, 0)));
+	setup = with_policy(e, SCHED_FIFO, 1, 0);
+	setup.flags = 0;
+	EXPECT_EQ(-EINVAL, try_setup(setup));
+	setup = setup_of(e);
+	setup.nice = 1;
+	EXPECT_EQ(-EINVAL, try_setup(setup));
+	setup = with_policy(e, SCHED_OTHER, 0, 0);
+	setup.flags |= CANCELIO_SETUP_HARD_EXPIRY;
+	EXPECT_EQ(-EINVAL, try_setup(setup));
+	setup = setup_of(e);
+	setup.flags = CANCELIO_SETUP_HARD_EXPIRY;
+	EXPECT_EQ(-EINVAL, try_setup(setup));
+	setup = setup_of(e);
+	setup.spin = CANCELIO_MAX_SPIN + 1;
+	EXPECT_EQ(-EINVAL, try_setup(setup));
+	setup = setup_of(e);
+	setup.reserved2 = 1;
+	EXPECT_EQ(-EINVAL, try_setup(setup));
+}
+
+static struct cancelio_setup with_cpus(__u32 engine, const __u64 *cpus, __u32 size)
+{
+	struct cancelio_setup setup = setup_of(engine);
+
+	setup.cpus = (__u64)(uintptr_t)cpus;
+	setup.cpus_size = size;
+	return setup;
+}
+
+TEST_F(engine, C61_setup_with_bad_processors_is_EINVAL_or_EFAULT)
+{
+	static const __u64 none[2], far[2] = { 0, 1ULL << 63 }, first = 1;
+	__u32 e = variant->engine;
+
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(e, none, 16)));
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(e, far, 16)));
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(e, &first, 0)));
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(e, &first, 4)));
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(e, &first, CANCELIO_MAX_CPUS_SIZE + 8)));
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(e, NULL, 8)));
+	EXPECT_EQ(-EFAULT, try_setup(with_cpus(e, forbidden_page(), 8)));
+	EXPECT_EQ(0, try_setup(with_cpus(e, &first, 8)));
+}
+
+/* The one processor of a thread, or -1. */
+static int only_cpu(pid_t pid)
+{
+	cpu_set_t set;
+	int cpu;
+
+	if (sched_getaffinity(pid, sizeof(set), &set) || CPU_COUNT(&set) != 1)
+		return -1;
+	for (cpu = 0; !CPU_ISSET(cpu, &set); cpu++)
+		;
+	return cpu;
+}
+
+/* The only one of an engine, once it is where it is to be. */
+static int await_cpu(__u32 engine, int wanted)
+{
+	__s64 end = after(LONG_ENOUGH);
+	int cpu = -1;
+	pid_t pid;
+
+	while (cpu != wanted && now() < end)
+		if (workers_of(engine, &pid, 1) == 1)
+			cpu = only_cpu(pid);
+	return cpu;
+}
+
+TEST_F(engine, C52_workers_are_on_the_processors_asked_for)
+{
+	static const __u64 second[2] = { 2, 0 };
+	struct cancelio_setup setup = with_cpus(variant->engine, second, sizeof(second));
+	int fd = cio_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	EXPECT_EQ(1, await_cpu(variant->engine, 1));
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* A group of the processor 0 alone, with this process in it. */
+static int join_cpuset(void)
+{
+	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+	put("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	if (mkdir(CPUSETS, 0755) && errno != EEXIST)
+		return -errno;
+	return put(CPUSETS "/cpuset.cpus", "0") ?: put(CPUSETS "/cgroup.procs", "0");
+}
+
+static void leave_cpuset(void)
+{
+	put("/sys/fs/cgroup/cgroup.procs", "0");
+	rmdir(CPUSETS);
+}
+
+TEST_F(engine, C52_cpuset_counts_more_than_what_is_asked_for)
+{
+	static const __u64 asked[] = { 3, 2 };
+	struct cancelio_setup setup;
+	unsigned int i;
+	int fd;
+
+	if (join_cpuset())
+		SKIP(return, "no cpusets");
+	for (i = 0; i < 2; i++) {
+		setup = with_cpus(variant->engine, &asked[i], 8);
+		fd = cio_open();
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, cio_setup(fd, &setup));
+		EXPECT_EQ(0, await_cpu(variant->engine, 0));
+		close(fd);
+		EXPECT_TRUE(await_no_thread());
+	}
+	leave_cpuset();
+}
+
+/* A receive by CALL, in a thread that has a processor to itself, with data or without. */
+struct spinner {
+	int fd;
+	struct cancelio_op op;
+	struct cancelio_completion result;
+	int ret;
+	long slept;
+	__s64 took;
+	pid_t thread;
+};
+
+/* It did not sleep, and did not spin on when there was something to do. */
+static bool only_spun(const struct spinner *spinner)
+{
+	return spinner->took && spinner->took < CANCELIO_MAX_SPIN && !spinner->slept;
+}
+
+static void *call_spinning(void *argument)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	struct spinner *spinner = argument;
+	struct rusage before, then;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(1, &one);
+	spinner->ret = sched_setaffinity(0, sizeof(one), &one) ||
+		       pthread_setschedparam(pthread_self(), SCHED_FIFO, &first) ||
+		       getrusage(RUSAGE_THREAD, &before);
+	if (spinner->ret)
+		return NULL;
+	__atomic_store_n(&spinner->thread, gettid(), __ATOMIC_RELEASE);
+	spinner->took = now();
+	spinner->ret = run(spinner->fd, spinner->op, &spinner->result);
+	spinner->took = now() - spinner->took;
+	getrusage(RUSAGE_THREAD, &then);
+	spinner->slept = then.ru_nvcsw - before.ru_nvcsw;
+	return NULL;
+}
+
+/* Runs it with a context that spins for so long; -1 when a socket could not be had. */
+static int spin(struct spinner *spinner, __u32 engine, __u32 ns, int busy_poll, bool data)
+{
+	struct cancelio_setup setup = setup_of(engine);
+	static char byte;
+	pthread_t thread;
+	int ends[2];
+	__u64 conn;
+
+	setup.spin = ns;
+	spinner->fd = cio_open();
+	if (spinner->fd < 0 || cio_setup(spinner->fd, &setup) || tcp_pair(AF_INET, ends) ||
+	    cio_attach(spinner->fd, ends[0], &conn) ||
+	    (busy_poll && setsockopt(ends[0], SOL_SOCKET, SO_BUSY_POLL, &busy_poll,
+				     sizeof(busy_poll))))
+		return -1;
+	spinner->op = with_timeout(op_recv(conn, &byte, 1), data ? LONG_ENOUGH : 5 * MS);
+	if (pthread_create(&thread, NULL, call_spinning, spinner))
+		return -1;
+	sleep_until(after(A_WHILE));
+	if (data)
+		send(ends[1], "x", 1, 0);
+	pthread_join(thread, NULL);
+	close(spinner->fd);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+/*
+ * The thread spins until its data comes, and does not sleep; where the machine itself
+ * stands still for so long, or comes to it late, it is asked again.
+ */
+TEST_F(engine, C14_thread_spins_before_it_sleeps)
+{
+	static const __u32 too_short[] = { 0, MS };
+	struct spinner spinner = {};
+	unsigned int i, j;
+
+	for (i = 0; i < TRIES && !only_spun(&spinner); i++) {
+		ASSERT_EQ(0, spin(&spinner, variant->engine, CANCELIO_MAX_SPIN, 0, true));
+		ASSERT_EQ(0, spinner.ret);
+		EXPECT_DONE(spinner.result, 1);
+	}
+	EXPECT_TRUE(only_spun(&spinner));
+	for (j = 0; j < ARRAY_SIZE(too_short); j++) {
+		spinner.slept = 0;
+		for (i = 0; i < TRIES && !spinner.slept; i++)
+			ASSERT_EQ(0, spin(&spinner, variant->engine, too_short[j], 0, true));
+		EXPECT_LE(1, spinner.slept);
+	}
+}
+
+/*
+ * Also on PREEMPT_RT, where the thread that keeps deadlines gets no processor beside a
+ * real-time thread that spins.
+ */
+TEST_F(engine, C16_spinning_thread_does_not_hold_up_its_own_deadline)
+{
+	struct spinner spinner = {};
+	int i, held_up = 0;
+
+	for (i = 0; i < TRIES / 2; i++) {
+		ASSERT_EQ(0, spin(&spinner, variant->engine, CANCELIO_MAX_SPIN, 0, false));
+		ASSERT_EQ(0, spinner.ret);
+		EXPECT_EXPIRED(spinner.result);
+		held_up += spinner.result.late > CANCELIO_MAX_SPIN / 2;
+	}
+	/* Once the machine may have stood still. */
+	EXPECT_GE(1, held_up);
+}
+
+TEST_F(engine, C43_socket_that_polls_its_device_makes_its_reader_spin)
+{
+	struct spinner spinner = {};
+	int i;
+
+	for (i = 0; i < TRIES && !only_spun(&spinner); i++) {
+		if (spin(&spinner, variant->engine, 0, 1000000, true))
+			SKIP(return, "no SO_BUSY_POLL");
+		ASSERT_EQ(0, spinner.ret);
+		EXPECT_DONE(spinner.result, 1);
+	}
+	EXPECT_TRUE(only_spun(&spinner));
+}
+
+static void *kick_out(void *argument)
+{
+	struct spinner *spinner = argument;
+
+	while (!__atomic_load_n(&spinner->thread, __ATOMIC_ACQUIRE))
+		sched_yield();
+	sleep_until(after(A_WHILE));
+	tgkill(getpid(), spinner->thread, SIGUSR1);
+	return NULL;
+}
+
+static void do_nothing(int number)
+{
+}
+
+/* One read that spins for long, and gets a signal; false when it could not be made. */
+static bool interrupt_spin(struct spinner *spinner, __u32 engine)
+{
+	struct cancelio_setup setup = setup_of(engine);
+	pthread_t thread, kicker;
+	static char byte;
+	int ends[2];
+	__u64 conn;
+
+	setup.spin = CANCELIO_MAX_SPIN;
+	spinner->thread = 0;
+	spinner->fd = cio_open();
+	if (spinner->fd < 0 || cio_setup(spinner->fd, &setup) || tcp_pair(AF_INET, ends) ||
+	    cio_attach(spinner->fd, ends[0], &conn))
+		return false;
+	spinner->op = op_recv(conn, &byte, 1);
+	if (pthread_create(&thread, NULL, call_spinning, spinner) ||
+	    pthread_create(&kicker, NULL, kick_out, spinner))
+		return false;
+	pthread_join(kicker, NULL);
+	pthread_join(thread, NULL);
+	close(spinner->fd);
+	close(ends[0]);
+	close(ends[1]);
+	return true;
+}
+
+TEST_F(engine, C30_signal_ends_a_spin)
+{
+	struct sigaction action = { .sa_handler = do_nothing };
+	struct spinner spinner = {};
+	int i;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	for (i = 0; i < TRIES && !only_spun(&spinner); i++) {
+		ASSERT_TRUE(interrupt_spin(&spinner, variant->engine));
+		EXPECT_EQ(-EINTR, spinner.ret);
+	}
+	EXPECT_TRUE(only_spun(&spinner));
+}
+
+/* Keeps its processor until a completion is there or its time is over. */
+struct hog {
+	struct cancelio_ring *ring;
+	int cpu;
+	int *began;
+	bool saw;
+};
+
+static void *keep_processor(void *argument)
+{
+	struct sched_param high = { .sched_priority = 40 };
+	struct hog *hog = argument;
+	__s64 end;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(hog->cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one) ||
+	    pthread_setschedparam(pthread_self(), SCHED_FIFO, &high))
+		return NULL;
+	__atomic_fetch_add(hog->began, 1, __ATOMIC_ACQ_REL);
+	end = after(SECOND / 2);
+	while (!hog->saw && now() < end)
+		hog->saw = ring_count(hog->ring);
+	return NULL;
+}
+
+/*
+ * Two threads have both processors, ahead of the kernel's own threads: on PREEMPT_RT
+ * nobody but a thread of higher priority keeps a deadline.
+ */
+TEST_F(engine, C16_hard_expiry_keeps_deadlines_ahead_of_realtime_threads)
+{
+	struct cancelio_setup setup = with_policy(variant->engine, SCHED_FIFO, 50, 0);
+	struct cancelio_ring *ring;
+	struct hog hogs[2] = {};
+	int ends[2], fd, i, began = 0;
+	pthread_t threads[2];
+	__u64 conn;
+	char byte;
+
+	setup.flags |= CANCELIO_SETUP_HARD_EXPIRY;
+	setup.entries = 8;
+	fd = cio_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	ring = cio_map(fd, 8);
+	ASSERT_NE(NULL, ring);
+	ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+	ASSERT_EQ(0, cio_attach(fd, ends[0], &conn));
+	ASSERT_EQ(1, submit_one(fd, with_timeout(op_recv(conn, &byte, 1), 200 * MS)));
+	for (i = 0; i < 2; i++) {
+		hogs[i] = (struct hog){ .ring = ring, .cpu = i, .began = &began };
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, keep_processor, &hogs[i]));
+	}
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(2, began);
+	EXPECT_TRUE(hogs[0].saw);
+	EXPECT_TRUE(hogs[1].saw);
+	munmap(ring, cio_ring_bytes(8));
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+	EXPECT_TRUE(await_no_thread());
+}
+
+/* Deadlines of a context that has such a thread, and its end. */
+TEST_F(engine, C34_thread_that_keeps_deadlines_ends_with_its_context)
+{
+	struct cancelio_setup setup = with_policy(variant->engine, SCHED_RR, 2, 0);
+	int realtime = !access(REALTIME, F_OK);
+	struct cancelio_completion result;
+	int ends[2], fd, i;
+	__u64 conn;
+	char byte;
+	pid_t pid;
+
+	setup.flags |= CANCELIO_SETUP_HARD_EXPIRY;
+	fd = cio_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	EXPECT_EQ(realtime, kernel_threads("timer", 0, &pid, 1));
+	ASSERT_EQ(0, tcp_pair(AF_INET, ends));
+	ASSERT_EQ(0, cio_attach(fd, ends[0], &conn));
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, run(fd, with_timeout(op_recv(conn, &byte, 1), MS / 10), &result));
+		EXPECT_EXPIRED(result);
+		ASSERT_EQ(0, cio_deadline(fd, conn, CANCELIO_READ, after(MS / 10), 0));
+		ASSERT_EQ(0, run(fd, op_recv(conn, &byte, 1), &result));
+		EXPECT_EXPIRED(result);
+		ASSERT_EQ(0, cio_deadline(fd, conn, CANCELIO_READ, CANCELIO_NEVER, 0));
+	}
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST_HARNESS_MAIN

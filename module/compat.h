@@ -53,19 +53,6 @@ static inline bool cio_same_cgroups(struct task_struct *one,
 	return same;
 }
 
-/* Whether no cpuset keeps a task from some processors. */
-static inline bool cio_in_root_cpuset(struct task_struct *task)
-{
-	bool root = true;
-
-#ifdef CONFIG_CPUSETS
-	rcu_read_lock();
-	root = !task_css(task, cpuset_cgrp_id)->parent;
-	rcu_read_unlock();
-#endif
-	return root;
-}
-
 /* Add one to an eventfd. */
 static inline void cio_eventfd_signal(struct eventfd_ctx *eventfd)
 {

@@ -296,7 +296,8 @@ void cio_conn_put(struct cio_conn *conn)
 void cio_conn_put_async(struct cio_conn *conn)
 {
 	struct cio_ctx *ctx = conn->ctx;
-	bool by_worker = in_task() && current->flags & PF_KTHREAD;
+	bool by_worker = in_task() && current->flags & PF_KTHREAD &&
+			 current != ctx->timers.thread;
 
 	if (atomic_dec_and_test(&conn->refs))
 		cio_pool_add_orphan(&ctx->pool, &conn->orphan, by_worker);

@@ -82,8 +82,8 @@ void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
  * lock, so that its owner cannot go away, and expires without it: the owner's
  * lock is the outer one.  A later batch is asked for by setting the timer
  * again, which is legal from its own callback: it cannot run twice at once, and
- * neither can the thread that does this in its place.  While it runs, @next is in the
- * past and nobody else sets it.
+ * neither can the thread that does this in its place.  While it runs, @next is before
+ * any time that somebody could want, and nobody else sets it.
  */
 static void timers_run(struct cio_timers *timers)
 {
@@ -95,6 +95,7 @@ static void timers_run(struct cio_timers *timers)
 
 	cio_pause(CIO_AT_TIMER_FIRED);
 	spin_lock_irqsave(&timers->lock, flags);
+	timers->next = 0;
 	while ((node = timers_first(timers, &kind)) && node->expires <= now &&
 	       batch > 0) {
 		batch--;

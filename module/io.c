@@ -373,9 +373,9 @@ int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 u64 cio_io_busy_poll_ns(const struct cio_conn *conn)
 {
 #ifdef CONFIG_NET_RX_BUSY_POLL
-	const struct sock *sk = conn->sock->sk;
-
-	return sk ? (u64)READ_ONCE(sk->sk_ll_usec) * NSEC_PER_USEC : 0;
+	if (conn->is_unix || sock_from_file(conn->file) != conn->sock)
+		return 0;
+	return (u64)READ_ONCE(conn->sock->sk->sk_ll_usec) * NSEC_PER_USEC;
 #else
 	return 0;
 #endif
@@ -386,6 +386,6 @@ void cio_io_busy_poll(const struct cio_conn *conn)
 {
 	struct sock *sk = conn->sock->sk;
 
-	if (sk && sk_can_busy_loop(sk))
+	if (cio_io_busy_poll_ns(conn) && sk_can_busy_loop(sk))
 		sk_busy_loop(sk, true);
 }

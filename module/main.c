@@ -324,7 +324,8 @@ static int main_read(union main_arg *arg, const struct main_ioctl *ioctl,
 		ret = main_read_other(arg, ioctl, user, size);
 	if (ret)
 		return ret;
-	arg->size = ioctl->size;
+	/* As the caller gave it: written back it is the same. */
+	arg->size = size;
 	if ((ioctl->flags & MAIN_OUT) &&
 	    copy_to_user(user, arg, min_t(u32, size, ioctl->size)))
 		return -EFAULT;

@@ -230,6 +230,7 @@ static void side_set_running(struct cio_side *side, struct cio_op *op)
 	side->retry = KTIME_MAX;
 }
 
+/* It wraps after 73 minutes: what has waited for longer counts as less. */
 static u32 side_stamp(ktime_t now)
 {
 	return ktime_to_ns(now) >> 10;

@@ -56,7 +56,19 @@ int cio_tune_check(const struct cancelio_setup *setup)
 	return 0;
 }
 
-/* As sched_setattr(2) decides for the calling thread and its like. */
+/* The nice value of a thread that the calling thread makes. */
+static int tune_own_nice(void)
+{
+	int nice = task_nice(current);
+
+	return current->sched_reset_on_fork ? max(nice, 0) : nice;
+}
+
+/*
+ * As sched_setattr(2) decides for the calling thread and its like.  How long a thread
+ * may run without a sleep, RLIMIT_RTTIME, the kernel does not look at for ours: who has
+ * that limit has to have no need of it.
+ */
 static bool tune_may(const struct cancelio_setup *setup)
 {
 	if (tune_is_realtime(setup)) {
@@ -64,17 +76,18 @@ static bool tune_may(const struct cancelio_setup *setup)
 			   current->rt_priority >= setup->priority &&
 			   !current->sched_reset_on_fork;
 
-		return has || setup->priority <= rlimit(RLIMIT_RTPRIO) ||
-		       capable(CAP_SYS_NICE);
+		has |= setup->priority <= rlimit(RLIMIT_RTPRIO);
+		has &= rlimit_max(RLIMIT_RTTIME) == RLIM_INFINITY;
+		return has || capable(CAP_SYS_NICE);
 	}
-	if ((setup->nice < task_nice(current) ||
+	if ((setup->nice < tune_own_nice() ||
 	     (current->policy == SCHED_IDLE && setup->policy != SCHED_IDLE)) &&
 	    !can_nice(current, setup->nice))
 		return false;
 	return true;
 }
 
-/* The program's mask, of which at least one processor has to be there. */
+/* The program's mask, of which the caller has to have at least one processor. */
 static int tune_read_cpus(struct cpumask *cpus,
 			  const struct cancelio_setup *setup)
 {
@@ -89,7 +102,7 @@ static int tune_read_cpus(struct cpumask *cpus,
 		if (word >> cpu % 64 & 1)
 			cpumask_set_cpu(cpu, cpus);
 	}
-	return cpumask_intersects(cpus, cpu_active_mask) ? 0 : -EINVAL;
+	return cpumask_and(cpus, cpus, current->cpus_ptr) ? 0 : -EINVAL;
 }
 
 static struct cpumask *tune_cpus(const struct cancelio_setup *setup)
@@ -125,7 +138,7 @@ int cio_tune_init(struct cio_tune *tune, const struct cancelio_setup *setup)
 		.cpus = cpus,
 		.policy = is_set ? setup->policy : current->policy,
 		.priority = setup->priority,
-		.nice = is_set ? setup->nice : task_nice(current),
+		.nice = is_set ? setup->nice : tune_own_nice(),
 		.spin = setup->spin,
 		.is_set = is_set,
 		.hard_expiry = setup->flags & CANCELIO_SETUP_HARD_EXPIRY,
@@ -157,23 +170,18 @@ void cio_tune_schedule(const struct cio_tune *tune, struct task_struct *task,
 
 /*
  * Put a worker, which is not started yet and is in the control groups of the current
- * thread, on its processors.  By then the groups' cpuset has put it on its own; where
- * that is the root's, the kernel has kept it away from those that are isolated, which
- * may be just those that are asked for.
+ * thread, on its processors, as far as these have not lost them since: by its own mask
+ * now, or by that of the current thread, for the kernel keeps new threads of its own away
+ * from processors that are isolated.
  */
 void cio_tune_place(const struct cio_tune *tune, struct task_struct *task)
 {
 	cpumask_var_t some;
 
-	if (!tune->cpus)
+	if (!tune->cpus || !alloc_cpumask_var(&some, CIO_GFP))
 		return;
-	if (cio_in_root_cpuset(current)) {
-		set_cpus_allowed_ptr(task, tune->cpus);
-		return;
-	}
-	if (!alloc_cpumask_var(&some, GFP_KERNEL))
-		return;
-	if (cpumask_and(some, tune->cpus, task->cpus_ptr))
+	cpumask_or(some, task->cpus_ptr, current->cpus_ptr);
+	if (cpumask_and(some, some, tune->cpus))
 		set_cpus_allowed_ptr(task, some);
 	free_cpumask_var(some);
 }

@@ -17,7 +17,7 @@
  */
 static ktime_t wait_spin_end(struct cio_ctx *ctx, ktime_t end)
 {
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT) || ctx->timers.thread)
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		return end;
 	/* Another thread may move it at any moment: this looks again. */
 	return min(end, data_race(ctx->timers.next));
@@ -244,22 +244,24 @@ static bool wait_is_over(struct cio_ctx *ctx, u32 min)
 	return cio_ring_count(&ctx->ring) >= min || cio_ctx_drained(ctx);
 }
 
+/* A deadline that was before wakes nobody who sleeps from here on. */
+static void wait_forget_fired(struct cio_ctx *ctx)
+{
+	if (atomic64_read(&ctx->fired))
+		atomic64_set(&ctx->fired, 0);
+}
+
 /* Not every completion is worth a wake-up: the one that makes it enough is. */
 static int wait_wake(struct wait_queue_entry *entry, unsigned int mode,
 		     int sync, void *key)
 {
 	struct wait_entry *wait = container_of(entry, struct wait_entry, entry);
 
-	if (!wait_is_over(wait->ctx, wait->min))
+	if (!wait_is_over(wait->ctx, wait->min)) {
+		wait_forget_fired(wait->ctx);
 		return 0;
+	}
 	return default_wake_function(entry, mode, sync, key);
-}
-
-/* What woke a thread of the context that sleeps from here on comes after this. */
-static void wait_forget_fired(struct cio_ctx *ctx)
-{
-	if (atomic64_read(&ctx->fired))
-		atomic64_set(&ctx->fired, 0);
 }
 
 /* The thread is awake: if the timer woke it, and no other yet, that took so long. */
@@ -291,10 +293,11 @@ static int wait_verdict(struct cio_ctx *ctx, u32 min, ktime_t time)
 }
 
 /*
- * Run what is ready and sleep, by turns, until @min completions are there.  What
- * this thread was woken for is run before it returns for any reason.
+ * Run what is ready and sleep, by turns, until @min completions are in the ring: 0, or
+ * why they are not.  What this thread was woken for is run before it returns for any
+ * reason; what a turn leaves that only a caller may run is told anew (C45).
  */
-static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
+int cio_wait_min(struct cio_ctx *ctx, u32 min, ktime_t time)
 {
 	struct wait_entry wait = { .ctx = ctx, .min = min };
 	struct cio_runner runner = { .task = current };
@@ -310,9 +313,9 @@ static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 	INIT_LIST_HEAD(&runner.node);
 	init_waitqueue_entry(&wait.entry, current);
 	wait.entry.func = wait_wake;
-	wait_forget_fired(ctx);
 	add_wait_queue(&ctx->completion_wait, &wait.entry);
 	for (;;) {
+		wait_forget_fired(ctx);
 		/* Before the last look: a wake-up from here on is not lost. */
 		set_current_state(TASK_INTERRUPTIBLE);
 		ret = wait_verdict(ctx, min, in_time ? time : 0);
@@ -330,20 +333,6 @@ static int wait_by_turns(struct cio_ctx *ctx, u32 min, ktime_t time)
 	}
 	__set_current_state(TASK_RUNNING);
 	remove_wait_queue(&ctx->completion_wait, &wait.entry);
-	return ret;
-}
-
-/* Wait until @min completions are in the ring: 0, or why they are not. */
-int cio_wait_min(struct cio_ctx *ctx, u32 min, ktime_t time)
-{
-	int ret = wait_by_turns(ctx, min, time);
-
-	/*
-	 * A turn has an end.  What only a caller may run and this one leaves is
-	 * told anew, for an edge (epoll, eventfd) tells of it once.
-	 */
-	if (cio_pool_wants_owner(&ctx->pool))
-		cio_ctx_wake_completions(ctx);
 	return ret;
 }
 

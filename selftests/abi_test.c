@@ -191,6 +191,7 @@ TEST_F(context, C60_larger_structure_of_zeros_is_taken)
 	argument.setup.size = sizeof(argument.setup) + 8;
 	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_SETUP, &argument));
 	EXPECT_LT(0, argument.setup.ring_bytes);
+	EXPECT_EQ(sizeof(argument.setup) + 8, argument.setup.size);
 	memset(&argument, 0, sizeof(argument));
 	argument.wait.size = sizeof(argument.wait) + 8;
 	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_WAIT, &argument));
@@ -217,6 +218,8 @@ TEST_F(context, C60_smaller_structure_of_before_is_taken_and_nothing_written_beh
 	argument.setup.size = first;
 	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_SETUP, &argument));
 	EXPECT_LT(0, argument.setup.ring_bytes);
+	/* It can be used again. */
+	EXPECT_EQ(first, argument.setup.size);
 	for (i = first; i < PAGE; i++)
 		ASSERT_EQ((char)POISON, argument.bytes[i]);
 	close(fd);

@@ -30,6 +30,20 @@ static __u64 sum_from(const __u64 *histogram, int power)
 	return all;
 }
 
+/* Sends a byte after a while. */
+struct late_send {
+	int peer;
+};
+
+static void *send_late(void *argument)
+{
+	const struct late_send *late = argument;
+
+	sleep_until(after(A_WHILE));
+	send(late->peer, "x", 1, 0);
+	return NULL;
+}
+
 /* The reads of these tests: one that is DONE, one that expires, one that is canceled. */
 static void end_in_three_ways(struct __test_metadata *_metadata, int fd, int peer, __u64 conn)
 {
@@ -126,6 +140,25 @@ TEST_F(tcp, C14_only_what_a_deadline_wakes_counts_as_its_wake_up)
 	ASSERT_EQ(-ETIME, cio_wait(self->fd, 1, &result, 1, after(MS)));
 	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
 	EXPECT_EQ(0, sum(stats.wake));
+}
+
+/* One of two is not enough to be woken; the other one ends by data, much later. */
+TEST_F(tcp, C14_deadline_that_wakes_nobody_is_no_wake_up)
+{
+	struct cancelio_completion results[2];
+	struct cancelio_stats stats;
+	struct late_send late = { .peer = self->peer };
+	pthread_t thread;
+	char bytes[2];
+
+	ASSERT_EQ(1, submit_one(self->fd, with_timeout(op_recv(self->conn, bytes, 1), MS)));
+	ASSERT_EQ(1, submit_one(self->fd, op_recv(self->conn, bytes + 1, 1)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_late, &late));
+	ASSERT_EQ(2, cio_wait(self->fd, 2, results, 2, after(LONG_ENOUGH)));
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, sum(stats.late));
+	EXPECT_EQ(0, sum_from(stats.wake, 24));
 }
 
 TEST_F(tcp, C20_time_behind_others_is_told_as_a_histogram)

@@ -196,6 +196,40 @@ TEST_F(engine, C52_idle_program_has_no_ordinary_workers)
 	close(fd);
 }
 
+/* A limit that the kernel does not keep for its own threads. */
+TEST_F(engine, C52_limit_of_realtime_without_sleep_is_no_workers_way_out)
+{
+	struct rlimit limit = { 200000, 200000 };
+	int fd = cio_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, setrlimit(RLIMIT_RTTIME, &limit));
+	ASSERT_EQ(0, become_nobody(5, 0));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(variant->engine, SCHED_FIFO, 5, 0)));
+	EXPECT_EQ(0, set_up(fd, with_policy(variant->engine, SCHED_OTHER, 0, 0)));
+	close(fd);
+}
+
+/* A nice value that children do not get. */
+TEST_F(engine, C52_nice_value_that_children_lose_is_not_the_workers)
+{
+	int fd = cio_open(), other = cio_open();
+	struct sched_param none = {};
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, -10));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none));
+	ASSERT_EQ(0, become_nobody(0, 0));
+	EXPECT_EQ(-EPERM, set_up(fd, with_policy(variant->engine, SCHED_OTHER, 0, -10)));
+	ASSERT_EQ(0, set_up(fd, setup_of(variant->engine)));
+	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
+	EXPECT_EQ(0, getpriority(PRIO_PROCESS, pid));
+	close(other);
+	close(fd);
+}
+
 /* Its own priority a thread may hand on, as to a thread of its own. */
 TEST_F(engine, C52_realtime_thread_may_have_such_workers_without_a_limit)
 {
@@ -338,23 +372,47 @@ static void leave_cpuset(void)
 
 TEST_F(engine, C52_cpuset_counts_more_than_what_is_asked_for)
 {
-	static const __u64 asked[] = { 3, 2 };
-	struct cancelio_setup setup;
-	unsigned int i;
-	int fd;
+	static const __u64 second = 2, both = 3;
+	struct cancelio_setup setup = with_cpus(variant->engine, &both, 8);
+	int fd = cio_open();
 
+	ASSERT_LE(0, fd);
 	if (join_cpuset())
 		SKIP(return, "no cpusets");
-	for (i = 0; i < 2; i++) {
-		setup = with_cpus(variant->engine, &asked[i], 8);
-		fd = cio_open();
-		ASSERT_LE(0, fd);
-		ASSERT_EQ(0, cio_setup(fd, &setup));
-		EXPECT_EQ(0, await_cpu(variant->engine, 0));
-		close(fd);
-		EXPECT_TRUE(await_no_thread());
-	}
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(variant->engine, &second, 8)));
+	ASSERT_EQ(0, cio_setup(fd, &setup));
+	EXPECT_EQ(0, await_cpu(variant->engine, 0));
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
 	leave_cpuset();
+}
+
+/* A partition has processor 1 to itself; nobody else gets workers there. */
+TEST_F(engine, C52_processor_of_a_partition_is_not_for_others)
+{
+	static const __u64 second = 2, both = 3;
+	struct cancelio_setup setup = with_cpus(variant->engine, &both, 8);
+	char state[64] = "";
+	int fd, partition;
+
+	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+	put("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	mkdir(CPUSETS, 0755);
+	put(CPUSETS "/cpuset.cpus", "1");
+	put(CPUSETS "/cpuset.cpus.partition", "root");
+	partition = open(CPUSETS "/cpuset.cpus.partition", O_RDONLY | O_CLOEXEC);
+	if (partition < 0 || read(partition, state, sizeof(state) - 1) < 0 ||
+	    strcmp(state, "root\n"))
+		SKIP(return, "no partitions of cpusets");
+	close(partition);
+	EXPECT_EQ(-EINVAL, try_setup(with_cpus(variant->engine, &second, 8)));
+	fd = cio_open();
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, cio_setup(fd, &setup));
+	EXPECT_EQ(0, await_cpu(variant->engine, 0));
+	close(fd);
+	EXPECT_TRUE(await_no_thread());
+	rmdir(CPUSETS);
 }
 
 /* A receive by CALL, in a thread that has a processor to itself, with data or without. */
@@ -365,13 +423,21 @@ struct spinner {
 	int ret;
 	long slept;
 	__s64 took;
+	bool waited;
 	pid_t thread;
 };
 
-/* It did not sleep, and did not spin on when there was something to do. */
+/* It waited, did not sleep, and did not spin on when there was something to do. */
 static bool only_spun(const struct spinner *spinner)
 {
-	return spinner->took && spinner->took < CANCELIO_MAX_SPIN && !spinner->slept;
+	return spinner->waited && spinner->took < CANCELIO_MAX_SPIN && !spinner->slept;
+}
+
+static bool has_waited(int fd)
+{
+	struct cancelio_stats stats;
+
+	return !cio_stats(fd, 0, &stats) && stats.submitted && !stats.at_once;
 }
 
 static void *call_spinning(void *argument)
@@ -420,6 +486,7 @@ static int spin(struct spinner *spinner, __u32 engine, __u32 ns, int busy_poll, 
 	if (data)
 		send(ends[1], "x", 1, 0);
 	pthread_join(thread, NULL);
+	spinner->waited = has_waited(spinner->fd);
 	close(spinner->fd);
 	close(ends[0]);
 	close(ends[1]);
@@ -519,6 +586,7 @@ static bool interrupt_spin(struct spinner *spinner, __u32 engine)
 		return false;
 	pthread_join(kicker, NULL);
 	pthread_join(thread, NULL);
+	spinner->waited = has_waited(spinner->fd);
 	close(spinner->fd);
 	close(ends[0]);
 	close(ends[1]);

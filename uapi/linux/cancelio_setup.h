@@ -78,9 +78,9 @@ struct cancelio_info {
  *	contexts
  * @reserved: zero
  * @cpus: address of an array of __u64: the workers run only on processors n whose
- *	bit n % 64 is set in entry n / 64.  Processors that the machine does not have, or
- *	that the process's cpuset excludes, do not count; where the cpuset leaves none
- *	of them, workers run where it allows.  0: where the kernel puts its threads
+ *	bit n % 64 is set in entry n / 64.  Only those count that the calling thread may
+ *	run on itself at that time.  When the process's cpuset changes later, workers run
+ *	where it allows.  0: where the kernel puts its threads
  * @cpus_size: bytes at @cpus, a multiple of 8, up to %CANCELIO_MAX_CPUS_SIZE; 0 without
  *	it
  * @policy: with %CANCELIO_SETUP_POLICY, the workers' scheduling policy: SCHED_OTHER,
@@ -92,7 +92,7 @@ struct cancelio_info {
  *	Without the flag they have the caller's
  * @spin: how long a thread that waits in WAIT, WAIT_OP, CALL or SUBMIT spins before
  *	each sleep, ns, 0 to %CANCELIO_MAX_SPIN.  It stops as soon as there is something to
- *	do, a signal, or another thread for its processor
+ *	do or a signal, and lets other threads run as any thread that computes
  * @reserved2: zero
  *
  * CANCELIO_SETUP is done once per context, before anything but INFO.
@@ -105,13 +105,15 @@ struct cancelio_info {
  * starts, where the kernel lets it, so that its processor time is counted there.
  *
  * Real-time policies and lower nice values need what sched_setattr(2) needs for the
- * calling thread itself: RLIMIT_RTPRIO, RLIMIT_NICE or CAP_SYS_NICE.
+ * calling thread itself: RLIMIT_RTPRIO, RLIMIT_NICE or CAP_SYS_NICE.  Where RLIMIT_RTTIME
+ * is limited, which does not concern threads of the kernel, real-time policies need
+ * CAP_SYS_NICE.
  *
  * A CALL or WAIT_OP on a socket with SO_BUSY_POLL spins for at least as long as that
  * says, and polls the socket's device queue meanwhile, as recv(2) does.
  *
  * -EBUSY: it was done already.  -EINVAL: a value out of range, no engine of this
- * header, a policy that is none of those above, or no processor left of @cpus.  -EPERM:
+ * header, a policy that is none of those above, or no processor of @cpus that counts.  -EPERM:
  * a policy, priority or nice value that the caller may not have.  -EFAULT: @cpus cannot be
  * read.  -EOPNOTSUPP: an engine that the module does not have.  -ENOMEM.  -EAGAIN: no
  * worker thread could be made, or the process has as many as it may.  -EINTR: a fatal
@@ -158,10 +160,10 @@ struct cancelio_setup {
  *	had moved their data
  * @start: out: how long operations waited behind others of their side, or for a worker,
  *	before their first attempt.  Of those tried at submission none is here.  Measured
- *	in steps of 1024 ns
+ *	in steps of 1024 ns, up to 73 minutes
  * @late: out: how late deadlines were that ended operations
- * @wake: out: from the wake-up of a thread that slept in WAIT, WAIT_OP, CALL or SUBMIT,
- *	for completions or for what became ready, until it ran
+ * @wake: out: from the moment at which a deadline ended an operation until a thread that
+ *	slept for it in WAIT, WAIT_OP, CALL or SUBMIT runs
  * @cancel: out: how long a cancel that met a running operation, or one that a thread
  *	slept for, waited for its end.  Others take no time
  *

@@ -143,6 +143,16 @@ check-labs:
 	@vm/setup base
 	@Documentation/labs/check $(L)
 
+## image          an archive to take away: the machine, which starts where there is nothing but qemu
+image:
+	@vm/setup base timeline
+	@image/build
+
+## check-image    that archive, unpacked and started with an empty environment
+check-image:
+	@vm/setup base timeline
+	@image/check
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -154,4 +164,4 @@ kernels:
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model \
-	lab check-labs docs kernels
+	lab check-labs image check-image docs kernels

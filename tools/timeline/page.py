@@ -11,7 +11,7 @@ from .model import IRQ, OUTSIDE
 from .sentences import course, explain, name, result, rule_words, sentence, short
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-# Where Debian's package node-d3 has it.
+# Where Debian's package node-d3 has it; the take-away machine's is beside this.
 D3 = "/usr/share/nodejs/d3/dist/d3.min.js"
 
 STATES = (("running", "running"), ("runnable", "runnable: awake, waits for a processor"),
@@ -28,7 +28,7 @@ def _file(*path):
 
 def _d3():
     try:
-        return _file(D3)
+        return _file("d3.min.js" if os.path.exists(os.path.join(HERE, "d3.min.js")) else D3)
     except FileNotFoundError:
         raise Lacking(f"{D3} is missing: install node-d3, or run vm/setup timeline") from None
 

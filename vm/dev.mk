@@ -153,6 +153,11 @@ check-image:
 	@vm/setup base timeline
 	@image/check
 
+## check-bpftrace tools/bpftrace/cio-ends.bt, who ended which operation and why, on work that is known
+check-bpftrace:
+	@vm/setup base bpftrace
+	@tools/bpftrace/check
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -164,4 +169,4 @@ kernels:
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model \
-	lab check-labs image check-image docs kernels
+	lab check-labs image check-image check-bpftrace docs kernels

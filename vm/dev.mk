@@ -123,14 +123,14 @@ model:
 	@vm/setup model
 	@model/check
 
-## timeline       a page to step through: why blocked reads came back, on both engines
+## timeline       a page to step through: why blocked reads came back, on both engines; R=name a race beside its model
 timeline:
-	@vm/setup base timeline
-	@tools/timeline/show work
+	@vm/setup base timeline $(if $(R),race model)
+	@tools/timeline/show $(if $(R),model $(R),work)
 
 ## check-timeline tests of recording, sentences and page, the last in a browser; T=name picks some
 check-timeline:
-	@vm/setup base timeline browser
+	@vm/setup base timeline browser race model
 	@tools/timeline/check $(T)
 
 ## lab            an exercise on your own answer, L=eintr, hole, states, note, winner or ready; SOLUTION=1

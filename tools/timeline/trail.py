@@ -36,7 +36,6 @@ MEANING = {
     "again = 0": "clears the mark \"again\", before an attempt",
     "in_memory = 1": "begins an attempt, in the program's memory",
     "in_memory = 0": "ends its attempt",
-    "data = 1": "brings data",
     "passed = 1": "passes: the deadline's time has come",
     "deadline = LATER": "moves the deadline so that it never passes",
     "is_ready = 1": "makes the side ready: it wants a runner",

@@ -58,6 +58,12 @@ inline unlock()
 	conn_lock = false
 }
 
+/* A transition: model/states holds all of them against module/op.h. */
+inline move(from, to)
+{
+	d_step { assert(state == from); state = to }
+}
+
 inline wake()
 {
 	task = AWAKE
@@ -71,7 +77,7 @@ inline end_op(why)
 	completions++;
 	assert(completions == 1);
 	reason = why;
-	state = FREE;
+	move(ENDING, FREE);
 #ifdef FAULT_WAKE_BEFORE_PUBLISH
 	wake();
 	done = true
@@ -106,9 +112,9 @@ inline queue_op()
 {
 #ifdef FAULT_TIMER_BEFORE_QUEUED
 	timer_ensure();
-	state = QUEUED
+	move(RUNNING, QUEUED)
 #else
-	state = QUEUED;
+	move(RUNNING, QUEUED);
 	timer_ensure()
 #endif
 }
@@ -125,10 +131,10 @@ inline attempt()
 	   lock();
 	   assert(state == RUNNING);
 	   if
-	   :: got -> state = ENDING; end_op(DONE); break
-	   :: !got && cancel_bit -> state = ENDING; end_op(CANCELED); break
+	   :: got -> move(RUNNING, ENDING); end_op(DONE); break
+	   :: !got && cancel_bit -> move(RUNNING, ENDING); end_op(CANCELED); break
 	   :: !got && !cancel_bit && passed && deadline == SOON ->
-		state = ENDING; end_op(DEADLINE); break
+		move(RUNNING, ENDING); end_op(DEADLINE); break
 #ifndef FAULT_NO_AGAIN
 	   :: !got && again
 #endif
@@ -143,7 +149,7 @@ proctype submitter()
 	bool got;
 
 	lock();
-	state = RUNNING;
+	move(NEW, RUNNING);
 	attempt();
 	unlock();
 	do
@@ -175,7 +181,7 @@ proctype worker()
 		is_ready = false;
 		atomic {
 			if
-			:: state == QUEUED -> state = RUNNING
+			:: state == QUEUED -> move(QUEUED, RUNNING)
 			:: else -> goto next
 			fi
 		}
@@ -218,11 +224,9 @@ proctype op_timer()
 			timer_queued = false;
 			if
 #ifdef FAULT_NO_CAS
-			:: state == QUEUED || state == RUNNING ->
-#else
-			:: state == QUEUED ->
+			:: state == RUNNING -> state = ENDING
 #endif
-				state = ENDING
+			:: state == QUEUED -> move(QUEUED, ENDING)
 			:: else -> goto next
 			fi
 		}
@@ -252,7 +256,7 @@ proctype side_timer()
 #endif
 			atomic {
 				if
-				:: state == QUEUED -> state = ENDING
+				:: state == QUEUED -> move(QUEUED, ENDING)
 				:: else -> goto next
 				fi
 			}
@@ -285,7 +289,7 @@ proctype canceller()
 	lock();
 	atomic {
 		if
-		:: state == QUEUED -> state = ENDING; won = true
+		:: state == QUEUED -> move(QUEUED, ENDING); won = true
 		:: state == RUNNING -> cancel_bit = true; noted = true
 		:: else
 		fi

@@ -20,7 +20,7 @@
  *
  * Each FAULT_ takes one of the guards out; model/check shows that each is found.
  */
-mtype = { NONE, NEW, QUEUED, RUNNING, BLOCKED, ENDING, FREE };
+mtype = { NEW, QUEUED, RUNNING, BLOCKED, ENDING, FREE };
 mtype = { AWAKE, ASLEEP };
 
 /* What there is in this run: chosen at the start. */
@@ -37,7 +37,7 @@ bool conn_lock, conn_gone;
 bool in_table, watched, closed;
 
 /* The operation, on a side. */
-mtype state = NONE;
+mtype state = NEW;
 bool again, is_ready, asleep, news, interrupted;
 byte completions;
 
@@ -107,7 +107,7 @@ inline conn_free()
 	atomic {
 		use_conn();
 		assert(!refs && !in_table && !ready && !is_ready);
-		assert(state == NONE || state == FREE);
+		assert(state == NEW || state == FREE);
 		conn_gone = true;
 #ifndef FAULT_TIMER_STAYS
 		timer_queued = false
@@ -157,13 +157,19 @@ inline conn_put_async(by_worker)
 	fi
 }
 
+/* A transition: model/states holds all of them against module/op.h. */
+inline move(from, to)
+{
+	d_step { assert(state == from); state = to }
+}
+
 /* cio_end_op(): the lock is held, and the caller has a reference of its own. */
 inline end_op()
 {
 	atomic {
 		assert(state == ENDING && conn_lock && refs > 1);
 		refs--;
-		state = FREE;
+		move(ENDING, FREE);
 		completions++;
 		assert(completions == 1)
 	}
@@ -194,9 +200,9 @@ inline make_ready()
 inline sweep()
 {
 	if
-	:: state == QUEUED -> state = ENDING; end_op()
+	:: state == QUEUED -> move(QUEUED, ENDING); end_op()
 	:: state == BLOCKED ->
-		state = ENDING;
+		move(BLOCKED, ENDING);
 		assert(asleep);
 		interrupted = true;
 		task = AWAKE
@@ -360,7 +366,7 @@ inline submit()
 			lock_conn();
 			if
 			:: !closed ->
-				state = QUEUED;
+				move(NEW, QUEUED);
 				refs++;
 				timer_queued = true;
 				if
@@ -544,17 +550,18 @@ inline enter()
 inline run_side()
 {
 	if
-	:: state == QUEUED && closed -> state = ENDING; end_op()
+	:: state == QUEUED && closed -> move(QUEUED, ENDING); end_op()
 	:: state == QUEUED && !closed ->
+		move(QUEUED, RUNNING);
 		do
-		:: atomic { state = RUNNING; again = false; unlock_conn() };
+		:: atomic { again = false; unlock_conn() };
 		   atomic { !page_is_held || killed -> got = data };
 		   atomic {
 			lock_conn();
 			if
-			:: got || closed -> state = ENDING; end_op(); break
+			:: got || closed -> move(RUNNING, ENDING); end_op(); break
 			:: !got && !closed && again
-			:: else -> state = QUEUED; break
+			:: else -> move(RUNNING, QUEUED); break
 			fi
 		   }
 		od
@@ -603,7 +610,7 @@ inline thread_turn()
 			lock_conn();
 			if
 			:: state == QUEUED ->
-				state = BLOCKED;
+				move(QUEUED, BLOCKED);
 				asleep = true;
 				news = again
 			:: else ->
@@ -632,7 +639,7 @@ inline thread_turn()
 				unlock_conn();
 				break
 			:: !interrupted && news && state == BLOCKED ->
-				state = QUEUED;
+				move(BLOCKED, QUEUED);
 				asleep = false;
 				news = false;
 				unlock_conn();

@@ -83,6 +83,12 @@ inline unlock()
 	conn_lock = false
 }
 
+/* A transition: model/states holds all of them against module/op.h. */
+inline move(op, from, to)
+{
+	d_step { assert(state[op] == from); state[op] = to }
+}
+
 /* cio_end_op(): the caller has won the operation, and has the lock. */
 inline end_op(op, why)
 {
@@ -95,7 +101,7 @@ inline end_op(op, why)
 #ifndef FAULT_TIMER_STAYS
 		timer_queued[op] = timer_queued[op] && !deadline_is_own;
 #endif
-		state[op] = FREE
+		move(op, ENDING, FREE)
 	}
 	if
 	:: op == A ->
@@ -148,26 +154,22 @@ inline make_ready()
 				(state[A] == QUEUED || state[B] == QUEUED))
 }
 
-/* side_queue(): from here on anybody may win it. */
-inline queue_op(op)
+/* cio_timer_ensure(), in side_queue(). */
+inline timer_ensure(op)
 {
-	atomic {
-		state[op] = QUEUED;
-		if
-		:: deadline_is_own -> timer_queued[op] = true
-		:: !deadline_is_own && deadline == SOON -> timer_queued[A] = true
-		:: else
-		fi
-	}
+	if
+	:: deadline_is_own -> timer_queued[op] = true
+	:: !deadline_is_own && deadline == SOON -> timer_queued[A] = true
+	:: else
+	fi
 }
 
-/* side_attempt() and side_settle(): the lock is held before and after. */
+/* side_attempt() and side_settle() of a RUNNING one: the lock is held before and after. */
 inline attempt(op)
 {
 	running = op;
 	do
 	:: atomic {
-		state[op] = RUNNING;
 		again = false;
 		in_memory[op] = true;
 		unlock()
@@ -188,8 +190,10 @@ inline attempt(op)
 		fi;
 		if
 		:: why == NONE && again
-		:: why == NONE && !again -> running = NOBODY; queue_op(op); break
-		:: why != NONE -> running = NOBODY; state[op] = ENDING; got = false; break
+		:: why == NONE && !again ->
+			running = NOBODY; move(op, RUNNING, QUEUED); timer_ensure(op); break
+		:: why != NONE ->
+			running = NOBODY; move(op, RUNNING, ENDING); got = false; break
 		fi
 	   }
 	od;
@@ -205,7 +209,7 @@ proctype submitter_a()
 	mtype why = NONE;
 	bool got;
 
-	lock();
+	atomic { lock(); move(A, NEW, RUNNING) };
 	attempt(A);
 	atomic { make_ready(); unlock() };
 	do
@@ -231,9 +235,11 @@ proctype submitter_b()
 
 	atomic { state[A] != NEW -> lock() };
 	if
-	:: expired -> state[B] = ENDING; end_op(B, DEADLINE)
-	:: !expired && running == NOBODY && state[A] == FREE && !for_worker -> attempt(B)
-	:: !expired && (running != NOBODY || state[A] != FREE || for_worker) -> queue_op(B)
+	:: expired -> move(B, NEW, ENDING); end_op(B, DEADLINE)
+	:: !expired && running == NOBODY && state[A] == FREE && !for_worker ->
+		move(B, NEW, RUNNING); attempt(B)
+	:: !expired && (running != NOBODY || state[A] != FREE || for_worker) ->
+		atomic { move(B, NEW, QUEUED); timer_ensure(B) }
 	fi;
 	atomic { make_ready(); unlock() }
 }
@@ -283,10 +289,10 @@ serve:		tried = NOBODY;
 			:: budget_ends -> break
 			:: running != NOBODY || (state[A] != QUEUED && state[B] != QUEUED) -> break
 			fi;
-			state[op] = RUNNING
+			move(op, QUEUED, RUNNING)
 		   };
 		   if
-		   :: expired -> atomic { why = DEADLINE; state[op] = ENDING }; end_op(op, why)
+		   :: expired -> atomic { why = DEADLINE; move(op, RUNNING, ENDING) }; end_op(op, why)
 		   :: else -> attempt(op)
 		   fi;
 		   atomic {
@@ -308,8 +314,10 @@ serve:		tried = NOBODY;
 #ifdef FAULT_BLOCK_WITHOUT_CAS
 		}
 		atomic {
-#endif
 			state[op] = BLOCKED;
+#else
+			move(op, QUEUED, BLOCKED);
+#endif
 			sleeper = op;
 #ifdef FAULT_BLOCK_UNTRIED
 			news = again;
@@ -344,7 +352,7 @@ serve:		tried = NOBODY;
 			if
 			:: decided != NONE -> break
 			:: decided == NONE && news && state[op] == BLOCKED ->
-				state[op] = QUEUED;
+				move(op, BLOCKED, QUEUED);
 				sleeper = NOBODY;
 				news = false;
 				unlock();
@@ -430,7 +438,8 @@ proctype op_timer()
 #ifdef FAULT_NO_CAS
 		:: state[op] == RUNNING -> state[op] = ENDING
 #endif
-		:: state[op] == QUEUED || state[op] == BLOCKED -> state[op] = ENDING
+		:: state[op] == QUEUED -> move(op, QUEUED, ENDING)
+		:: state[op] == BLOCKED -> move(op, BLOCKED, ENDING)
 		:: else -> goto next
 		fi
 	   };
@@ -447,8 +456,8 @@ inline sweep(op, why)
 {
 	atomic {
 		if
-		:: state[op] == QUEUED || state[op] == BLOCKED ->
-			state[op] = ENDING; won = true
+		:: state[op] == QUEUED -> move(op, QUEUED, ENDING); won = true
+		:: state[op] == BLOCKED -> move(op, BLOCKED, ENDING); won = true
 		:: else -> won = false
 		fi
 	}

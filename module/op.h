@@ -30,6 +30,8 @@ struct cio_msg;
  * @CIO_BLOCKED: as QUEUED, and a thread sleeps for it: whoever wins it says why
  *	it ends and interrupts the thread, which ends it (thread engine)
  *
+ * FREE -> NEW               a submitter takes it
+ * NEW -> FREE               it is refused before it starts
  * NEW -> RUNNING            a submitter tries it at once      (conn's lock)
  * NEW -> QUEUED             it waits behind others            (conn's lock)
  * NEW -> ENDING             it is decided without an attempt  (conn's lock)

@@ -52,7 +52,7 @@ conformance:
 
 ## check-all      all that is below and above, and the page of figures; takes several hours
 check-all:
-	@vm/setup base lint model docs m32 kernel race coverage
+	@vm/setup base lint model docs m32 kernel race coverage timeline browser bpftrace
 	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels
@@ -123,14 +123,14 @@ model:
 	@vm/setup model
 	@model/check
 
-## timeline       a page to step through: why blocked reads came back, on both engines
+## timeline       a page to step through: why blocked reads came back, on both engines; R=name a race beside its model
 timeline:
-	@vm/setup base timeline
-	@tools/timeline/show work
+	@vm/setup base timeline $(if $(R),race model)
+	@tools/timeline/show $(if $(R),model $(R),work)
 
 ## check-timeline tests of recording, sentences and page, the last in a browser; T=name picks some
 check-timeline:
-	@vm/setup base timeline browser
+	@vm/setup base timeline browser race model
 	@tools/timeline/check $(T)
 
 ## lab            an exercise on your own answer, L=eintr, hole, states, note, winner or ready; SOLUTION=1
@@ -143,6 +143,21 @@ check-labs:
 	@vm/setup base
 	@Documentation/labs/check $(L)
 
+## image          an archive to take away: the machine, which starts where there is nothing but qemu
+image:
+	@vm/setup base timeline
+	@image/build
+
+## check-image    that archive, unpacked and started with an empty environment
+check-image:
+	@vm/setup base timeline
+	@image/check
+
+## check-bpftrace tools/bpftrace/cio-ends.bt, who ended which operation and why, on work that is known
+check-bpftrace:
+	@vm/setup base bpftrace
+	@tools/bpftrace/check
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -154,4 +169,4 @@ kernels:
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model \
-	lab check-labs docs kernels
+	lab check-labs image check-image check-bpftrace docs kernels

@@ -6,7 +6,7 @@ import json
 from .model import IRQ, OUTSIDE
 from .sentences import course, explain, name, result, rule_words
 
-PROCESS = {"program": 1, "worker": 2, "peer": 3}
+PROCESS = {"program": 1, "worker": 2, "peer": 3, "timer": 4}
 PROCESS_NAMES = {1: "program", 2: "workers", 3: "peer", 4: "timers and interrupts",
                  5: "operations"}
 

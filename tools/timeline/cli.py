@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from . import Lacking, chrome, page, record, sentences
+from . import Lacking, chrome, page, record, sentences, trail
 from .model import build
 from .parse import Damaged, parse
 
@@ -13,7 +13,7 @@ lacking; record exits with the exit code of its command."""
 
 
 def load(path):
-    return build(parse(path))
+    return trail.read(path) if trail.is_trail(path) else build(parse(path))
 
 
 def warn_of_lost(run, path):
@@ -80,7 +80,7 @@ def parser():
     cmd.set_defaults(do=do_record)
 
     cmd = commands.add_parser("why", help="why each operation ended, as text")
-    cmd.add_argument("file")
+    cmd.add_argument("file", help="a recording, or what model/trail printed")
     cmd.set_defaults(do=do_why)
 
     cmd = commands.add_parser("page", help="a page to look at, of one recording or two")

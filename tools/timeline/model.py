@@ -10,6 +10,7 @@ from .sockets import arrival_of, match_sockets
 
 IRQ = "irq"                     # the lane of timers and interrupts
 OUTSIDE = "outside"             # the lane of peers that are not on this machine
+MODEL = "model"                 # in place of an engine, of a counterexample
 
 READS = ("recv", "recvmsg")
 WRITES = ("send", "sendmsg")
@@ -87,6 +88,7 @@ class Op:
     late: int = 0
     by_exit: bool = False
     due: int = NEVER            # the earlier of its deadlines when it ended
+    said: tuple = None          # in a counterexample: the words: result, course, rule, label
 
     @property
     def ended(self):
@@ -149,6 +151,7 @@ class Run:
     t1: int
     mixed: bool                 # two contexts had the same numbers at once
     hidden: int                 # other tasks that ran
+    ending: str = ""            # of a counterexample: how it goes wrong
 
     @property
     def by_end(self):
@@ -164,6 +167,8 @@ class Run:
         if lane == OUTSIDE:
             return "the peer"
         task = self.tasks[int(lane.partition(":")[2])]
+        if self.engine == MODEL:
+            return task.name
         return f"worker {task.pid}" if task.role == "worker" else f"{task.name} {task.pid}"
 
 

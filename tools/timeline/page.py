@@ -7,11 +7,11 @@ import os
 import re
 
 from . import Lacking
-from .model import IRQ, OUTSIDE
+from .model import IRQ, MODEL, OUTSIDE
 from .sentences import course, explain, name, result, rule_words, sentence, short
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-# Where Debian's package node-d3 has it.
+# Where Debian's package node-d3 has it; the take-away machine's is beside this.
 D3 = "/usr/share/nodejs/d3/dist/d3.min.js"
 
 STATES = (("running", "running"), ("runnable", "runnable: awake, waits for a processor"),
@@ -28,7 +28,7 @@ def _file(*path):
 
 def _d3():
     try:
-        return _file(D3)
+        return _file("d3.min.js" if os.path.exists(os.path.join(HERE, "d3.min.js")) else D3)
     except FileNotFoundError:
         raise Lacking(f"{D3} is missing: install node-d3, or run vm/setup timeline") from None
 
@@ -40,6 +40,8 @@ def _lane(run, lane):
     if lane == OUTSIDE:
         return {"id": lane, "label": "peer", "role": "another machine", "who": "the peer"}
     task = run.tasks[int(lane.partition(":")[2])]
+    if run.engine == MODEL:
+        return {"id": lane, "label": task.name, "role": "process of the model", "who": task.name}
     if task.role == "worker":
         return {"id": lane, "label": f"worker {task.pid}", "role": "kernel thread",
                 "who": f"worker {task.pid}"}
@@ -75,6 +77,8 @@ def data(run):
 
 
 def _engine(run):
+    if run.engine == MODEL:
+        return "a model"
     return f"{run.engine} engine" if run.engine in ("poll", "thread") else "no engine seen"
 
 
@@ -86,6 +90,8 @@ def title_of(runs):
 
 
 def _warnings(run):
+    if run.ending:
+        yield run.ending
     lost = run.header.lost_events
     if lost:
         where = ", ".join(f"{cpu}: {n}" for cpu, n in run.header.lost.items() if n)
@@ -118,6 +124,8 @@ def _panel(run, number):
     warnings = "".join(f'<p class="warning" role="alert">{html.escape(text)}</p>'
                        for text in _warnings(run))
     facts = [f"{len(run.ops)} operations", f"kernel {header.kernel}", header.date]
+    if run.engine == MODEL:
+        facts = [f"{len(run.steps)} steps, a microsecond each", "the shortest counterexample"]
     if run.hidden:
         facts.append(f"{run.hidden} other tasks not shown")
     return (f'<section class="run" id="run{number}"><h2>{html.escape(_engine(run))} '

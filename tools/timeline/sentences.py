@@ -153,6 +153,8 @@ def _why(run, op):
 
 def result(run, op):
     """One sentence: what it was, why it ended, with how much, and what came after."""
+    if op.said:
+        return op.said[0]
     if not op.ended:
         return f"{verb(op)}, conn {op.conn.n}: still pending when the recording ended"
     size = count(op.bytes, "byte")
@@ -166,6 +168,8 @@ def result(run, op):
 
 def short(op):
     """For the label of a bar."""
+    if op.said:
+        return op.said[3]
     if not op.ended:
         return "pending"
     words = [error_name(op.error) or ("end of file" if rule(op) == "C33" else ""),
@@ -174,6 +178,8 @@ def short(op):
 
 
 def rule_words(op):
+    if op.said:
+        return op.said[2]
     return f"{rule(op)}: {WORDING[rule(op)]}" if op.ended else ""
 
 
@@ -206,6 +212,8 @@ def _queue_words(run, op):
 
 
 def course(run, op):
+    if op.said:
+        return op.said[1]
     submitter = run.task_name(f"task:{op.submitter}")
     if not op.ended:
         return f"{submitter} submitted it"
@@ -338,6 +346,7 @@ STEPS = {
     "arrival": _arrival, "signal": _signal,
     "deliver": lambda run, step: f"{{who}} takes signal {step.event.sig}.",
     "sleep": _sleep, "wake": _wake,
+    "model": lambda run, step: step.more["text"],
     "wakes_up": lambda run, step: f"{{who}} runs again, {duration(step.more['after'])} after "
                                   f"it was woken.",
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """A real recording of the work on both engines, in the throwaway machine."""
 
+import errno
 import os
 import subprocess
 import tempfile
 import unittest
 
+from timeline import trail
 from timeline.model import build
 from timeline.parse import parse
 
@@ -57,6 +59,21 @@ class Machine(unittest.TestCase):
                  "-o", file, "--", "sh", "-c", "exit 7"], check=False)
             self.assertEqual(done.returncode, 7)
             self.assertEqual(build(parse(file)).header.exit, 7)
+
+
+class Model(unittest.TestCase):
+    """The shortest counterexample of a model, and the race on the module, which has the guard."""
+
+    def test_an_event_during_an_attempt(self):
+        subprocess.run([os.path.join(TOP, "tools", "timeline", "show"), "model",
+                        "event-during-try"], check=True)
+        harm = trail.read(os.path.join(OUT, "event-during-try.trail"))
+        self.assertFalse(harm.ops[0].ended)
+        self.assertIn("no step is possible any more", harm.ending)
+        run = build(parse(os.path.join(OUT, "event-during-try-poll.trace")))
+        read = run.ops[0]
+        self.assertEqual([attempt[3] for attempt in read.tries], [-errno.EAGAIN, 0])
+        self.assertEqual((read.reason, read.bytes, read.waited), ("done", 16, False))
 
 
 class Here(unittest.TestCase):

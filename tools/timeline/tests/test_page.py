@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
+from timeline import trail
 from timeline.model import build
 from timeline.page import data
 from timeline.parse import parse
@@ -16,6 +17,7 @@ from .browser import Browser
 from .made import Made
 from .test_machine import OUT
 from .test_parse import TOOL, recording
+from .test_trail import counterexample
 
 SPAN = """const p = [...document.querySelectorAll("#run0 rect.op")]
               .map(r => +r.getAttribute("width"));
@@ -93,6 +95,21 @@ class Page(unittest.TestCase):
             notes = [arrow for arrow in run.arrows if arrow.kind == "note"]
             self.assertEqual(self.browser.count(f"#run{panel} svg.plot .arrow.note"), len(notes))
         self.shot("two-runs")
+
+    def test_a_counterexample_stands_beside_a_recording(self):
+        run = trail.read(counterexample("event-during-try"))
+        self.open(self.page("model", counterexample("event-during-try"), recording("poll")))
+        self.assertIn("a model", self.browser.text("#run0 h2"))
+        self.assertIn("FAULT_NO_AGAIN", self.browser.text("#run0 .warning"))
+        for selector, wanted in (("rect.op", run.ops), ("path.arrow", run.arrows),
+                                 ("rect.bar", run.bars), ("circle.dot", run.steps),
+                                 ("text.lane", run.lanes + [None])):
+            self.assertEqual(self.browser.count(f"#run0 svg.plot {selector}"), len(wanted), selector)
+        self.browser.click("#run0 .tools .first")
+        self.assertEqual(self.said(), explain(run, run.steps[0]))
+        self.browser.press("right")
+        self.assertEqual(self.said(), explain(run, run.steps[1]))
+        self.shot("model")
 
     def test_arrows_go_from_lane_to_lane(self):
         self.open(self.one)

@@ -188,25 +188,22 @@ const struct verb_info verbs[VERBS] = {
 	[V_EXIT] = { "exit", { K_EXIT }, 1 },
 };
 
-/* One that has not grown. */
-#define PUBLISHED(_struct) \
-	sizeof(struct cancelio_##_struct), sizeof(struct cancelio_##_struct)
-
 const struct published published[IOCTLS] = {
-	{ PUBLISHED(info), 0, 0, true, false },
-	{ sizeof(struct cancelio_setup), offsetof(struct cancelio_setup, cpus), 4, -EBUSY, false, false },
-	{ PUBLISHED(attach), 8, -ENOTSOCK, false, false },
-	{ PUBLISHED(detach), 4, -EBADF, false, false },
-	{ PUBLISHED(submit), 28, -EINVAL, false, false },
-	{ PUBLISHED(call), 4, -EBADF, false, false },
-	{ PUBLISHED(wait), 4, 0, true, false },
-	{ PUBLISHED(wait_op), 4, -ENOENT, true, false },
-	{ PUBLISHED(cancel), 20, -ENOENT, false, false },
-	{ PUBLISHED(set_deadline), 0, -EINVAL, false, false },
-	{ PUBLISHED(shutdown), 4, 0, false, true },
-	{ PUBLISHED(eventfd), 0, -EINVAL, false, false },
-	{ PUBLISHED(restrict), 12, 0, false, true },
-	{ PUBLISHED(stats), 4, 0, true, false },
+	{ sizeof(struct cancelio_info), 0, 0, 0, true, false },
+	{ sizeof(struct cancelio_setup), offsetof(struct cancelio_setup, cpus), 4, -EBUSY,
+	  false, false },
+	{ sizeof(struct cancelio_attach), 0, 8, -ENOTSOCK, false, false },
+	{ sizeof(struct cancelio_detach), 0, 4, -EBADF, false, false },
+	{ sizeof(struct cancelio_submit), 0, 28, -EINVAL, false, false },
+	{ sizeof(struct cancelio_call), 0, 4, -EBADF, false, false },
+	{ sizeof(struct cancelio_wait), 0, 4, 0, true, false },
+	{ sizeof(struct cancelio_wait_op), 0, 4, -ENOENT, true, false },
+	{ sizeof(struct cancelio_cancel), 0, 20, -ENOENT, false, false },
+	{ sizeof(struct cancelio_set_deadline), 0, 0, -EINVAL, false, false },
+	{ sizeof(struct cancelio_shutdown), 0, 4, 0, false, true },
+	{ sizeof(struct cancelio_eventfd), 0, 0, -EINVAL, false, false },
+	{ sizeof(struct cancelio_restrict), 0, 12, 0, false, true },
+	{ sizeof(struct cancelio_stats), 0, 4, 0, true, false },
 };
 
 int verb_args(enum verb verb)

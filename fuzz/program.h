@@ -105,7 +105,7 @@ extern const struct verb_info verbs[VERBS];
 /* An ioctl as it was published, and what it says of a structure of zeros. */
 struct published {
 	__u32 size;
-	__u32 first;			/* the size it was first published with */
+	__u32 first;			/* the size it was first published with, 0: the same */
 	__u32 reserved;			/* a field that is zero, 0: none; see do_raw() */
 	int error;
 	bool after_shutdown;

@@ -235,7 +235,7 @@ static void allow_raw(struct allowed *set, const struct context *context, __s64 
 		allow(set, -ENOTTY);
 	else if (arg[3] == POINTER_NULL || arg[3] == POINTER_BAD)
 		allow(set, -EFAULT);
-	else if (size < call->first || size > PAGE)
+	else if (size < (call->first ?: call->size) || size > PAGE)
 		allow(set, -EINVAL);
 	else if (arg[3] == POINTER_EDGE)
 		allow(set, -EFAULT);

@@ -101,9 +101,6 @@ struct cio_ctx {
 	struct cio_stats stats;
 };
 
-/* Count one more of what struct cio_counts has. */
-#define cio_count(_ctx, _what) this_cpu_inc((_ctx)->stats.counts->_what)
-
 struct cio_ctx *cio_ctx_create(void);
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 		  struct cancelio_setup __user *out);

@@ -175,8 +175,8 @@ bool cio_timers_run_rung(struct cio_timers *timers)
 {
 	if (!READ_ONCE(timers->rang))
 		return false;
-	/* Before the look at the queues: one that comes from here on rings again. */
 	WRITE_ONCE(timers->rang, false);
+	/* Before the look at the queues: one that comes from here on rings again. */
 	smp_mb();
 	timers_run(timers);
 	return true;

@@ -79,7 +79,7 @@ static void end_count(struct cio_conn *conn, const struct cio_side *side,
 	struct cio_ctx *ctx = conn->ctx;
 	ktime_t deadline = min(op->deadline, side->deadline);
 
-	cio_count(ctx, ended[out->reason]);
+	cio_stats_count(&ctx->stats, CIO_COUNT_ENDED + out->reason);
 	if (out->reason == CANCELIO_DEADLINE) {
 		cio_stats_time(&ctx->stats, CIO_TIME_LATE, out->late);
 		/* For who sleeps for completions; a call has its own. */
@@ -87,9 +87,9 @@ static void end_count(struct cio_conn *conn, const struct cio_side *side,
 			atomic64_set(&ctx->fired, out->now);
 	} else if (out->reason == CANCELIO_DONE && deadline != KTIME_MAX) {
 		if (out->now < deadline)
-			cio_count(ctx, met);
+			cio_stats_count(&ctx->stats, CIO_COUNT_MET);
 		else
-			cio_count(ctx, raced);
+			cio_stats_count(&ctx->stats, CIO_COUNT_RACED);
 	}
 }
 

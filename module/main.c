@@ -189,22 +189,21 @@ struct main_ioctl {
 /* May be called after SHUTDOWN. */
 #define MAIN_DEAD	BIT(2)
 
-/* Whole words. */
-#define MAIN_WORDS(_bytes) ((_bytes) + BUILD_BUG_ON_ZERO((_bytes) % sizeof(u64)))
-
 #define MAIN_IOCTL_PARTS(_nr, _fn, _struct, _first, _in, _flags) \
 	[_IOC_NR(_nr)] = { \
 		.fn = main_##_fn, \
-		.first = MAIN_WORDS(_first), \
-		.size = MAIN_WORDS(sizeof(struct cancelio_##_struct)), \
-		.in = MAIN_WORDS(_in), \
+		.first = (_first), \
+		.size = sizeof(struct cancelio_##_struct), \
+		.in = (_in), \
 		.flags = (_flags), \
 	}
 
-/* One that has not grown, and is read whole. */
+/* One that has not grown, and is read whole: in words. */
 #define MAIN_IOCTL(_nr, _fn, _struct, _flags) \
 	MAIN_IOCTL_PARTS(_nr, _fn, _struct, sizeof(struct cancelio_##_struct), \
-			 sizeof(struct cancelio_##_struct), _flags)
+			 sizeof(struct cancelio_##_struct) + \
+			 BUILD_BUG_ON_ZERO(sizeof(struct cancelio_##_struct) % \
+					   sizeof(u64)), _flags)
 
 /* One of which only what stands before @_out is read. */
 #define MAIN_IOCTL_OUT(_nr, _fn, _struct, _out, _flags) \
@@ -229,6 +228,10 @@ static const struct main_ioctl main_ioctls[] = {
 	MAIN_IOCTL(CANCELIO_RESTRICT, restrict, restrict, 0),
 	MAIN_IOCTL_OUT(CANCELIO_STATS, stats, stats, submitted, MAIN_DEAD),
 };
+
+static_assert(sizeof(struct cancelio_setup) % sizeof(u64) == 0);
+static_assert(offsetof(struct cancelio_call, id) % sizeof(u64) == 0);
+static_assert(offsetof(struct cancelio_stats, submitted) % sizeof(u64) == 0);
 
 static int main_info(struct cio_ctx *ctx, union main_arg *arg,
 		     void __user *out)

@@ -302,7 +302,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 	}
 	WRITE_ONCE(op->conn, conn);
 	trace_cio_submit(conn, op);
-	cio_count(conn->ctx, submitted);
+	cio_stats_count(&conn->ctx->stats, CIO_COUNT_SUBMITTED);
 	idle = !side->running && list_empty(&side->queue);
 	if (side_start_verdict(conn, side, op, &out)) {
 		list_add_tail(&op->queue, &side->queue);
@@ -328,7 +328,7 @@ int cio_side_start(struct cio_conn *conn, struct cio_op *op,
 			cio_ready_joined(conn, side, kick);
 	}
 	if (next == SIDE_ENDED)
-		cio_count(conn->ctx, at_once);
+		cio_stats_count(&conn->ctx->stats, CIO_COUNT_AT_ONCE);
 	spin_unlock_irq(&conn->lock);
 	cio_pause(CIO_AT_SUBMITTED);
 	return next == SIDE_ENDED;

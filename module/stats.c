@@ -14,12 +14,11 @@
 /* The numbers of struct cancelio_stats, all of one type. */
 #define STATS_FIRST offsetof(struct cancelio_stats, submitted)
 #define STATS_WORDS ((sizeof(struct cancelio_stats) - STATS_FIRST) / sizeof(u64))
-#define COUNTS_WORDS (sizeof(struct cio_counts) / sizeof(u64))
 
 static_assert(offsetof(struct cancelio_stats, start) - STATS_FIRST ==
-	      sizeof(struct cio_counts));
+	      CIO_COUNTS * sizeof(u64));
 static_assert(STATS_WORDS ==
-	      COUNTS_WORDS + (size_t)CIO_TIMES * CANCELIO_BUCKETS);
+	      CIO_COUNTS + (size_t)CIO_TIMES * CANCELIO_BUCKETS);
 
 void cio_stats_init(struct cio_stats *stats)
 {
@@ -29,7 +28,8 @@ void cio_stats_init(struct cio_stats *stats)
 /* Before anything is counted. */
 int cio_stats_start(struct cio_stats *stats)
 {
-	stats->counts = alloc_percpu_gfp(struct cio_counts, CIO_GFP);
+	stats->counts = __alloc_percpu_gfp(CIO_COUNTS * sizeof(u64),
+					   sizeof(u64), CIO_GFP);
 	return stats->counts ? 0 : -ENOMEM;
 }
 
@@ -54,14 +54,16 @@ static void stats_sum(struct cio_stats *stats, struct cancelio_stats *sum)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		const u64 *counts = &per_cpu_ptr(stats->counts, cpu)->submitted;
+		const u64 *counts = per_cpu_ptr(stats->counts, cpu);
 
-		for (i = 0; i < COUNTS_WORDS; i++)
+		for (i = 0; i < CIO_COUNTS; i++) {
+			/* Its processor counts on: any moment's number will do. */
 			words[i] += data_race(counts[i]);
+		}
 	}
 	for (i = 0; i < CIO_TIMES; i++)
 		for (j = 0; j < CANCELIO_BUCKETS; j++)
-			*(words + COUNTS_WORDS + i * CANCELIO_BUCKETS + j) =
+			*(words + CIO_COUNTS + i * CANCELIO_BUCKETS + j) =
 				atomic64_read(&stats->times[i][j]);
 }
 

@@ -12,19 +12,20 @@
 #include <linux/percpu.h>
 
 /**
- * struct cio_counts - what every operation counts, as in struct cancelio_stats
- * @submitted: accepted
- * @at_once: ended in the call that submitted them
- * @ended: ended, by reason
- * @met: DONE before their deadline
- * @raced: DONE after it
+ * enum cio_count - what every operation counts, in the order of struct cancelio_stats
+ * @CIO_COUNT_SUBMITTED: accepted
+ * @CIO_COUNT_AT_ONCE: ended in the call that submitted them
+ * @CIO_COUNT_ENDED: ended, this and the following by reason
+ * @CIO_COUNT_MET: DONE before their deadline
+ * @CIO_COUNT_RACED: DONE after it
  */
-struct cio_counts {
-	u64 submitted;
-	u64 at_once;
-	u64 ended[CANCELIO_CLOSED + 1];
-	u64 met;
-	u64 raced;
+enum cio_count {
+	CIO_COUNT_SUBMITTED,
+	CIO_COUNT_AT_ONCE,
+	CIO_COUNT_ENDED,
+	CIO_COUNT_MET = CIO_COUNT_ENDED + CANCELIO_CLOSED + 1,
+	CIO_COUNT_RACED,
+	CIO_COUNTS,
 };
 
 /**
@@ -51,7 +52,7 @@ enum cio_time {
  * @base: what the last reset told, or NULL; @lock
  */
 struct cio_stats {
-	struct cio_counts __percpu *counts;
+	u64 __percpu *counts;
 	atomic64_t times[CIO_TIMES][CANCELIO_BUCKETS];
 	struct mutex lock;	/* base */
 	struct cancelio_stats *base;
@@ -62,6 +63,12 @@ int cio_stats_start(struct cio_stats *stats);
 void cio_stats_free(struct cio_stats *stats);
 int cio_stats_tell(struct cio_stats *stats, const struct cancelio_stats *req,
 		   struct cancelio_stats __user *out);
+
+/* Count one more. */
+static inline void cio_stats_count(struct cio_stats *stats, unsigned int count)
+{
+	this_cpu_inc(stats->counts[count]);
+}
 
 static inline void cio_stats_time(struct cio_stats *stats, enum cio_time time,
 				  s64 ns)

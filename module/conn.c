@@ -297,7 +297,7 @@ void cio_conn_put_async(struct cio_conn *conn)
 {
 	struct cio_ctx *ctx = conn->ctx;
 	bool by_worker = in_task() && current->flags & PF_KTHREAD &&
-			 current != ctx->timers.thread;
+			 !cio_timers_in_thread(&ctx->timers);
 
 	if (atomic_dec_and_test(&conn->refs))
 		cio_pool_add_orphan(&ctx->pool, &conn->orphan, by_worker);

@@ -126,6 +126,7 @@ static enum hrtimer_restart timers_fire(struct hrtimer *hrtimer)
 	return HRTIMER_NORESTART;
 }
 
+#ifdef CONFIG_PREEMPT_RT
 /* In the hard interrupt: none of the locks. */
 static enum hrtimer_restart timers_ring(struct hrtimer *hrtimer)
 {
@@ -137,6 +138,7 @@ static enum hrtimer_restart timers_ring(struct hrtimer *hrtimer)
 	wake_up_process(timers->thread);
 	return HRTIMER_NORESTART;
 }
+#endif
 
 void cio_timers_init(struct cio_timers *timers,
 		     const struct cio_timer_actions *actions)
@@ -157,6 +159,7 @@ void cio_timers_init(struct cio_timers *timers,
 	timers->hrtimer.function = timers_fire;
 }
 
+#ifdef CONFIG_PREEMPT_RT
 /*
  * A hard timer that wakes @thread, which then calls cio_timers_run_rung(); before any
  * timer is set.
@@ -170,29 +173,22 @@ void cio_timers_use_thread(struct cio_timers *timers, struct task_struct *thread
 	timers->hrtimer.function = timers_ring;
 }
 
-/* In the thread: whether the timer had come. */
-bool cio_timers_run_rung(struct cio_timers *timers)
+/* In the thread: what is to be done if the timer has come. */
+void cio_timers_run_rung(struct cio_timers *timers)
 {
 	if (!READ_ONCE(timers->rang))
-		return false;
+		return;
 	WRITE_ONCE(timers->rang, false);
 	/* Before the look at the queues: one that comes from here on rings again. */
 	smp_mb();
 	timers_run(timers);
-	return true;
 }
-
-/* For another reason than the timer. */
-void cio_timers_wake_thread(struct cio_timers *timers)
-{
-	if (timers->thread)
-		wake_up_process(timers->thread);
-}
+#endif
 
 /* The queues are empty, or will be unnoticed; waits for a callback to end. */
 void cio_timers_stop(struct cio_timers *timers)
 {
 	hrtimer_cancel(&timers->hrtimer);
-	if (timers->thread)
+	if (cio_timers_have_thread(timers))
 		put_task_struct(timers->thread);
 }

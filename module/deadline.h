@@ -4,6 +4,7 @@
 #define CIO_DEADLINE_H
 
 #include <linux/hrtimer.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
 
@@ -68,13 +69,43 @@ struct cio_timers {
 
 void cio_timers_init(struct cio_timers *timers,
 		     const struct cio_timer_actions *actions);
-void cio_timers_use_thread(struct cio_timers *timers, struct task_struct *thread);
-bool cio_timers_run_rung(struct cio_timers *timers);
-void cio_timers_wake_thread(struct cio_timers *timers);
 void cio_timers_stop(struct cio_timers *timers);
 void cio_timer_ensure(struct cio_timers *timers, struct timerqueue_node *node,
 		      enum cio_timer_kind kind, ktime_t expires);
 void cio_timer_remove(struct cio_timers *timers, struct timerqueue_node *node,
 		      enum cio_timer_kind kind);
+
+#ifdef CONFIG_PREEMPT_RT
+void cio_timers_use_thread(struct cio_timers *timers, struct task_struct *thread);
+void cio_timers_run_rung(struct cio_timers *timers);
+#else
+static inline void cio_timers_use_thread(struct cio_timers *timers,
+					 struct task_struct *thread)
+{
+}
+
+static inline void cio_timers_run_rung(struct cio_timers *timers)
+{
+}
+#endif
+
+/* Elsewhere than on PREEMPT_RT never. */
+static inline bool cio_timers_have_thread(const struct cio_timers *timers)
+{
+	return IS_ENABLED(CONFIG_PREEMPT_RT) && timers->thread;
+}
+
+/* Whether the current thread is that one. */
+static inline bool cio_timers_in_thread(const struct cio_timers *timers)
+{
+	return cio_timers_have_thread(timers) && current == timers->thread;
+}
+
+/* For another reason than the timer. */
+static inline void cio_timers_wake_thread(struct cio_timers *timers)
+{
+	if (cio_timers_have_thread(timers))
+		wake_up_process(timers->thread);
+}
 
 #endif /* CIO_DEADLINE_H */

@@ -448,7 +448,7 @@ struct spinner {
 /* It waited, did not sleep, and did not spin on when there was something to do. */
 static bool only_spun(const struct spinner *spinner)
 {
-	return spinner->waited && spinner->took < CANCELIO_MAX_SPIN && !spinner->slept;
+	return spinner->waited && spinner->took < CANCELIO_MAX_SPIN / 2 && !spinner->slept;
 }
 
 static bool has_waited(int fd)

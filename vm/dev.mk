@@ -118,6 +118,11 @@ bench-page:
 	-@bench/check
 	@bench/page
 
+## bench-late     how late deadlines are, in microseconds, idle and under load; RECORD=1 for the manual
+bench-late:
+	@vm/setup base late
+	@bench/late/check $(if $(RECORD),--record)
+
 ## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
@@ -153,5 +158,5 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model \
+	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
 	lab check-labs docs kernels

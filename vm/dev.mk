@@ -22,6 +22,7 @@ check-debug:
 	@detectors/check debug
 	@$(if $(T),,KERNEL=debug race/check --module "$$(vm/module debug --debug)")
 	@$(if $(T),,KERNEL=debug fuzz/check --replay)
+	@$(if $(T),,KERNEL=debug faults/check steady)
 	@KERNEL=debug vm/check $(T)
 
 ## check-race     the same on a kernel with KCSAN
@@ -32,7 +33,7 @@ check-race:
 	@$(if $(T),,KERNEL=kcsan fuzz/check --replay)
 	@KERNEL=kcsan vm/check $(T)
 
-## faults         every allocation and copy of the calls made to fail, one by one
+## faults         every allocation and copy of the calls made to fail, one by one; S=steady: work without any
 faults:
 	@vm/setup base kernel race
 	@faults/check $(S)

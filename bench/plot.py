@@ -56,8 +56,8 @@ def decades(low, high):
     return range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
 
 
-def lines(title, note, series):
-    """series: (peer, color, [(x, y)]), all above zero."""
+def lines(title, note, series, axis="operations pending"):
+    """series: (peer, color, [(x, y)]), all above zero; axis: what x is."""
     height = 440
     bottom, right = height - 40, WIDTH - 170
     xs = decades(min(x for _, _, points in series for x, _ in points),
@@ -84,4 +84,4 @@ def lines(title, note, series):
                        for x, y in spots)
         out += line(right + 14, TOP + 18 * i, right + 34, TOP + 18 * i, color, 3)
         out += text(right + 40, TOP + 18 * i + 4, peer, size=11)
-    return out + text((60 + right) / 2, height - 8, "operations pending", "middle") + "</svg>\n"
+    return out + text((60 + right) / 2, height - 8, axis, "middle") + "</svg>\n"

@@ -22,6 +22,7 @@ check-debug:
 	@detectors/check debug
 	@$(if $(T),,KERNEL=debug race/check --module "$$(vm/module debug --debug)")
 	@$(if $(T),,KERNEL=debug fuzz/check --replay)
+	@$(if $(T),,KERNEL=debug faults/check steady)
 	@KERNEL=debug vm/check $(T)
 
 ## check-race     the same on a kernel with KCSAN
@@ -32,7 +33,7 @@ check-race:
 	@$(if $(T),,KERNEL=kcsan fuzz/check --replay)
 	@KERNEL=kcsan vm/check $(T)
 
-## faults         every allocation and copy of the calls made to fail, one by one
+## faults         every allocation and copy of the calls made to fail, one by one; S=steady: work without any
 faults:
 	@vm/setup base kernel race
 	@faults/check $(S)
@@ -118,6 +119,11 @@ bench-page:
 	-@bench/check
 	@bench/page
 
+## bench-late     how late deadlines are, in microseconds, idle and under load; RECORD=1 for the manual
+bench-late:
+	@vm/setup base late
+	@bench/late/check $(if $(RECORD),--record)
+
 ## model          the models of operations and of a context's end, checked by spin, and with faults
 model:
 	@vm/setup model
@@ -168,5 +174,5 @@ kernels:
 	@vm/kernel --list
 
 .PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
-	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page model \
+	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
 	lab check-labs image check-image check-bpftrace docs kernels

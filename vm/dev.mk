@@ -22,7 +22,6 @@ check-debug:
 	@detectors/check debug
 	@$(if $(T),,KERNEL=debug race/check --module "$$(vm/module debug --debug)")
 	@$(if $(T),,KERNEL=debug fuzz/check --replay)
-	@$(if $(T),,KERNEL=debug faults/check steady)
 	@KERNEL=debug vm/check $(T)
 
 ## check-race     the same on a kernel with KCSAN

@@ -79,21 +79,11 @@ static bool add_sender(int fd, void *buffer, int *peer)
 	return fill_up(fd, conn) && submit_one(fd, op_send(conn, buffer, 1)) == 1;
 }
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return written;
-}
-
 /* Not every kernel has the second one. */
 static bool end_throttling(void)
 {
-	return write_file(THROTTLE, "-1") &&
-	       (access(FAIR_SERVER, F_OK) || write_file(FAIR_SERVER, "0"));
+	return !write_file(THROTTLE, "-1") &&
+	       (access(FAIR_SERVER, F_OK) || !write_file(FAIR_SERVER, "0"));
 }
 
 static void throttle_again(void)

@@ -110,18 +110,6 @@ TEST_F(engine, C32_detach_returns_after_a_batch_over_several_connections)
 #define CONNS		16
 #define MIB		(1LL << 20)
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 /* Memory of the group, bytes. */
 static long long memory_of(const char *group)
 {
@@ -147,17 +135,17 @@ static bool enter_group(const char *group)
 	if (access(CGROUPS "/cgroup.procs", W_OK) &&
 	    mount("cgroup2", CGROUPS, "cgroup2", 0, NULL))
 		return false;
-	if (put(CGROUPS "/cgroup.subtree_control", "+memory") || mkdir(group, 0755))
+	if (write_file(CGROUPS "/cgroup.subtree_control", "+memory") || mkdir(group, 0755))
 		return false;
 	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-	return !put(path, "0") && memory_of(group) >= 0;
+	return !write_file(path, "0") && memory_of(group) >= 0;
 }
 
 static bool leave_group(const char *group)
 {
 	__s64 end = after(LONG_ENOUGH);
 
-	if (put(CGROUPS "/cgroup.procs", "0"))
+	if (write_file(CGROUPS "/cgroup.procs", "0"))
 		return false;
 	while (rmdir(group) && errno == EBUSY && now() < end)
 		sleep_until(after(MS));

@@ -225,6 +225,16 @@ static void *read_slowly(void *argument)
 	return NULL;
 }
 
+/* Starts it, for data that is there, and waits until it stands in its fault. */
+static bool start_slow_read(struct slow_read *slow, pthread_t *thread, int peer, int uffd)
+{
+	struct uffd_msg fault;
+
+	return send(peer, "x", 1, 0) == 1 &&
+	       !pthread_create(thread, NULL, read_slowly, slow) &&
+	       read(uffd, &fault, sizeof(fault)) == sizeof(fault);
+}
+
 static void *cancel_all(void *argument)
 {
 	cio_cancel(*(int *)argument, CANCELIO_CANCEL_ALL, 0, 0);
@@ -235,7 +245,6 @@ TEST_F(tcp, C4_data_that_came_before_the_deadline_and_moved_after_it_counts_as_r
 {
 	struct slow_read slow = { .fd = self->fd };
 	struct cancelio_stats stats;
-	struct uffd_msg fault;
 	pthread_t thread;
 	char *page;
 	int uffd;
@@ -243,10 +252,8 @@ TEST_F(tcp, C4_data_that_came_before_the_deadline_and_moved_after_it_counts_as_r
 	page = held_page(&uffd);
 	if (!page)
 		SKIP(return, "no userfaultfd(2)");
-	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
 	slow.op = with_timeout(op_recv(self->conn, page, 1), 300 * MS);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, read_slowly, &slow));
-	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(start_slow_read(&slow, &thread, self->peer, uffd));
 	sleep_until(after(301 * MS));
 	ASSERT_EQ(0, release_page(uffd, page));
 	pthread_join(thread, NULL);
@@ -264,17 +271,14 @@ TEST_F(tcp, C30_time_of_a_cancel_that_waits_is_told_as_a_histogram)
 	struct slow_read slow = { .fd = self->fd };
 	pthread_t thread, canceler;
 	struct cancelio_stats stats;
-	struct uffd_msg fault;
 	char *page;
 	int uffd;
 
 	page = held_page(&uffd);
 	if (!page)
 		SKIP(return, "no userfaultfd(2)");
-	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
 	slow.op = op_recv(self->conn, page, 1);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, read_slowly, &slow));
-	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(start_slow_read(&slow, &thread, self->peer, uffd));
 	ASSERT_EQ(0, pthread_create(&canceler, NULL, cancel_all, &self->fd));
 	sleep_until(after(A_WHILE));
 	ASSERT_EQ(0, release_page(uffd, page));

@@ -342,31 +342,19 @@ TEST_F(engine, C52_workers_are_on_the_processors_asked_for)
 	EXPECT_TRUE(await_no_thread());
 }
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 /* A group of the processor 0 alone, with this process in it. */
 static int join_cpuset(void)
 {
 	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
 	if (mkdir(CPUSETS, 0755) && errno != EEXIST)
 		return -errno;
-	return put(CPUSETS "/cpuset.cpus", "0") ?: put(CPUSETS "/cgroup.procs", "0");
+	return write_file(CPUSETS "/cpuset.cpus", "0") ?: write_file(CPUSETS "/cgroup.procs", "0");
 }
 
 static void leave_cpuset(void)
 {
-	put("/sys/fs/cgroup/cgroup.procs", "0");
+	write_file("/sys/fs/cgroup/cgroup.procs", "0");
 	rmdir(CPUSETS);
 }
 
@@ -393,7 +381,7 @@ static bool end_partition(void)
 	__s64 end = after(LONG_ENOUGH);
 	cpu_set_t all, now_allowed;
 
-	put(CPUSETS "/cpuset.cpus.partition", "member");
+	write_file(CPUSETS "/cpuset.cpus.partition", "member");
 	rmdir(CPUSETS);
 	CPU_ZERO(&all);
 	CPU_SET(0, &all);
@@ -414,10 +402,10 @@ TEST_F(engine, C52_processor_of_a_partition_is_not_for_others)
 	int fd, partition;
 
 	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
 	mkdir(CPUSETS, 0755);
-	put(CPUSETS "/cpuset.cpus", "1");
-	put(CPUSETS "/cpuset.cpus.partition", "root");
+	write_file(CPUSETS "/cpuset.cpus", "1");
+	write_file(CPUSETS "/cpuset.cpus.partition", "root");
 	partition = open(CPUSETS "/cpuset.cpus.partition", O_RDONLY | O_CLOEXEC);
 	if (partition < 0 || read(partition, state, sizeof(state) - 1) < 0 ||
 	    strcmp(state, "root\n"))

@@ -709,6 +709,18 @@ int release_writes(int uffd, void *page)
 	return protect_writes(uffd, page, 0);
 }
 
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 int in_child(int (*child)(void *), void *argument)
 {
 	pid_t pid = fork();

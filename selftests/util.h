@@ -132,6 +132,8 @@ int release_page(int uffd, void *page);
 /* A page with @len bytes of @data, which can be read; who writes waits in a fault. */
 void *write_held_page(int *uffd, const void *data, size_t len);
 int release_writes(int uffd, void *page);
+/* Writes a text to a file that is there, such as one of sysfs; returns 0, or why not. */
+int write_file(const char *path, const char *text);
 /* Runs @child in a forked process; returns its exit status, -1 when a signal ended it. */
 int in_child(int (*child)(void *), void *argument);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Playing a script.  Each actor has a processor to itself: an interrupt that is
- * made to stand, with all others off, keeps its processor from doing anything else.
+ * Playing a script.  Each actor has a processor to itself, and the workers have one:
+ * an interrupt that is made to stand, with all others off, keeps its processor from
+ * doing anything else.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -57,13 +58,25 @@ void fail_scene(const char *format, ...)
 	_exit(NOT_SET);
 }
 
-static void stand_on(int processor)
+/* There may be fewer processors than places.  Returns which one it is. */
+static int stand_on(int processor)
 {
 	cpu_set_t set;
 
+	processor %= (int)sysconf(_SC_NPROCESSORS_ONLN);
 	CPU_ZERO(&set);
-	CPU_SET(processor % (int)sysconf(_SC_NPROCESSORS_ONLN), &set);
+	CPU_SET(processor, &set);
 	sched_setaffinity(0, sizeof(set), &set);
+	return processor;
+}
+
+/* A worker may stand too.  One may be given only what the caller may have itself. */
+static void open_context(void)
+{
+	__u64 processors = 1ULL << stand_on(MAX_ACTORS + 1);
+
+	results_open(script_workers(played), processors);
+	stand_on(0);
 }
 
 static void run_line(const struct line *line)
@@ -144,7 +157,7 @@ void play(const struct script *script)
 	/* Before anybody can stand: making a thread takes all processors. */
 	start_actors(threads);
 	points_command("reset");
-	results_open(script_workers(script));
+	open_context();
 	__atomic_store_n(&scene->begun, 1, __ATOMIC_SEQ_CST);
 	run_own_lines(true);
 	pthread_barrier_wait(&barrier);

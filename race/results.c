@@ -33,11 +33,12 @@ static int count(void)
 	return __atomic_load_n(&result_count, __ATOMIC_ACQUIRE);
 }
 
-void results_open(__u32 workers)
+void results_open(__u32 workers, __u64 processors)
 {
 	struct cancelio_setup setup = {
 		.size = sizeof(setup), .engine = engine, .entries = ENTRIES,
 		.max_workers = workers,
+		.cpus = (unsigned long)&processors, .cpus_size = sizeof(processors),
 	};
 	int ends[2], ret;
 

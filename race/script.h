@@ -104,8 +104,8 @@ struct result {
 	unsigned char buffer[256];
 };
 
-/* Opens the context, with one end of a connection attached. */
-void results_open(__u32 workers);
+/* Opens the context, with one end of a connection attached; bits of processors. */
+void results_open(__u32 workers, __u64 processors);
 struct result *result_new(const char *name);
 struct result *result_find(const char *name);
 /* Take what the ring has; memory only. */

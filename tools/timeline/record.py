@@ -14,7 +14,7 @@ SCRIPT = os.path.join(HERE, "record.sh")
 
 LIFE = "300"            # seconds, of the machine
 # As race/check has it: a processor for each actor, and one for the rest.
-RACE_MACHINE = ["--smp", "4", "--append", "isolcpus=1-3 irqaffinity=0"]
+RACE_MACHINE = ["--smp", "5", "--append", "isolcpus=1-4 irqaffinity=0"]
 
 
 

@@ -216,8 +216,8 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op,
 {
 	struct msghdr msg = {};
 	struct iovec iov;
+	int ret, error;
 	bool end;
-	int ret;
 
 	ret = io_import(op, ITER_DEST, &iov, &msg.msg_iter);
 	if (ret)
@@ -237,6 +237,13 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op,
 	if (ret < 0)
 		return ret;
 	op->done += ret;
+	if (end && !ret && op->len > op->done) {
+		/* A connection that reads as ended may have been reset. */
+		io_keep_socket_error(conn);
+		error = READ_ONCE(conn->error);
+		if (error)
+			return error;
+	}
 	/* The end after a part, with MSG_WAITALL, leaves what came with the part. */
 	if (ret || !op->done) {
 		/* Of all parts: control data that an earlier one lost is lost. */
@@ -244,11 +251,6 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op,
 		if (cio_op_has_msg(op) &&
 		    cio_msg_recv_end(op->msg, &msg, op->events))
 			return -EFAULT;
-	}
-	if (end && !ret && op->len > op->done) {
-		/* A connection that reads as ended may have been reset. */
-		io_keep_socket_error(conn);
-		return READ_ONCE(conn->error);
 	}
 	return io_wants_more(conn, op, &msg) ? CIO_IO_MORE : 0;
 }

@@ -329,6 +329,29 @@ TEST_F(tcp, C33_recvmsg_sees_end_of_file_and_reset)
 	EXPECT_ERROR(result, -EPIPE);
 }
 
+/* The socket itself tells its error once, and then that it has ended. */
+TEST_F(tcp, C33_recvmsg_that_ends_with_the_error_once_more_writes_nothing)
+{
+	struct cancelio_completion result;
+	char byte, control[64];
+	struct cancelio_iovec iov = iovec_of(&byte, 1);
+	struct cancelio_msg message = message_of(&iov, 1), before;
+	int i;
+
+	message.control = (unsigned long)control;
+	message.control_len = sizeof(control);
+	message.flags = MSG_TRUNC;
+	before = message;
+	ASSERT_EQ(0, close_with_reset(self->peer));
+	self->peer = -1;
+	ASSERT_NE(0, wait_events(self->sock, POLLERR));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, run(self->fd, op_recvmsg(self->conn, &message), &result));
+		EXPECT_ERROR(result, -ECONNRESET);
+		EXPECT_EQ(0, memcmp(&before, &message, sizeof(message)));
+	}
+}
+
 /* Bad headers, each with everything else valid, and what they are refused with. */
 struct bad_message {
 	struct cancelio_msg message;

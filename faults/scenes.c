@@ -18,7 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Connections that a context has room for at first. */
+#define FIRST_CONNS 16
+
 static const char data[BYTES] = "what is read and written here, to be found at the other end";
+static struct cancelio_stats counts;
 
 /* What stands in a socket. */
 static const char *holds(int sock, size_t bytes)
@@ -271,6 +275,17 @@ static const char *check_setup(struct stage *stage, int ret)
 	return ret ? "the second attempt fails" : NULL;
 }
 
+static int act_setup_cpus(struct stage *stage)
+{
+	__u64 processors = ~0ULL;
+	struct cancelio_setup setup = {
+		.size = sizeof(setup), .engine = stage->engine, .entries = ENTRIES,
+		.cpus = (unsigned long)&processors, .cpus_size = sizeof(processors),
+	};
+
+	return cio_setup(stage->fd, &setup);
+}
+
 static int prepare_second(struct stage *stage)
 {
 	int ends[2];
@@ -297,6 +312,28 @@ static const char *check_attach(struct stage *stage, int ret)
 	if (ret)
 		return "the second attempt fails";
 	return act_attach(stage) == -EEXIST ? NULL : "it is attached twice, or not at all";
+}
+
+/* A context without connections. */
+static int prepare_first(struct stage *stage)
+{
+	int ret = prepare_open(stage) ?: act_setup(stage);
+
+	return ret ?: prepare_second(stage);
+}
+
+/* The table of connections is full. */
+static int prepare_full(struct stage *stage)
+{
+	int i, ret = 0;
+	__u64 conn;
+
+	for (i = 1; i < FIRST_CONNS && !ret; i++) {
+		ret = prepare_second(stage) ?: cio_attach(stage->fd, stage->extra, &conn);
+		close(stage->extra);
+		stage->extra = -1;
+	}
+	return ret ?: prepare_second(stage);
 }
 
 static int act_detach(struct stage *stage)
@@ -558,6 +595,27 @@ static int prepare_eventfd(struct stage *stage)
 	return stage->extra < 0 ? -errno : 0;
 }
 
+/* One operation has been counted. */
+static int prepare_stats(struct stage *stage)
+{
+	return feed(stage) ?: call_recv(stage);
+}
+
+static int act_stats(struct stage *stage)
+{
+	return cio_stats(stage->fd, CANCELIO_STATS_RESET, &counts);
+}
+
+/* What could not be told is told the next time. */
+static const char *check_stats(struct stage *stage, int ret)
+{
+	if (ret)
+		ret = act_stats(stage);
+	if (ret)
+		return "the second attempt fails";
+	return counts.submitted == 1 ? NULL : "the operation is not counted, or twice";
+}
+
 static int act_eventfd(struct stage *stage)
 {
 	return cio_eventfd(stage->fd, stage->extra);
@@ -680,6 +738,11 @@ const struct scene scenes[] = {
 	{ "info", .act = act_info },
 	{ "setup", .no_context = true, .prepare = prepare_open, .act = act_setup,
 	  .check = check_setup },
+	{ "setup-cpus", .no_context = true, .prepare = prepare_open, .act = act_setup_cpus,
+	  .check = check_setup },
+	{ "attach-first", .no_context = true, .prepare = prepare_first, .act = act_attach,
+	  .check = check_attach },
+	{ "attach-full", .prepare = prepare_full, .act = act_attach, .check = check_attach },
 	{ "attach", .prepare = prepare_second, .act = act_attach, .check = check_attach },
 	{ "detach", .act = act_detach, .check = check_detach },
 	{ "submit-recv", .prepare = feed, .act = submit_recv, .check = submitted_read },
@@ -717,6 +780,7 @@ const struct scene scenes[] = {
 	  .check = check_running },
 	{ "set-deadline", .prepare = prepare_two, .act = act_deadline, .check = check_deadline },
 	{ "eventfd", .prepare = prepare_eventfd, .act = act_eventfd },
+	{ "stats", .prepare = prepare_stats, .act = act_stats, .check = check_stats },
 	{ "restrict", .act = act_restrict },
 	{ "mmap", .act = act_mmap, .check = check_mmap },
 	{ "fdinfo", .act = act_fdinfo },

@@ -9,7 +9,6 @@
 #include <linux/cgroup.h>
 #include <linux/eventfd.h>
 #include <linux/mm.h>
-#include <linux/uio.h>
 #include <linux/version.h>
 
 #ifndef CONFIG_MMU_NOTIFIER
@@ -26,18 +25,6 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 
 /* For what is written before it is read: kernels may clear the whole stack. */
 #define cio_uninitialized __attribute__((__uninitialized__))
-
-/* One user buffer as an iterator; @iov is its backing where that is needed. */
-static inline int cio_import_buffer(int direction, void __user *addr,
-				    size_t len, struct iovec *iov,
-				    struct iov_iter *iter)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-	return import_single_range(direction, addr, len, iov, iter);
-#else
-	return import_ubuf(direction, addr, len, iter);
-#endif
-}
 
 /* Whether two tasks are in the same control groups, at this moment. */
 static inline bool cio_same_cgroups(struct task_struct *one,

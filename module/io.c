@@ -6,6 +6,7 @@
 #include <linux/poll.h>
 #include <linux/socket.h>
 #include <linux/tcp.h>
+#include <linux/uio.h>
 #include <net/busy_poll.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -126,13 +127,25 @@ static void io_keep_socket_error(struct cio_conn *conn)
 		WRITE_ONCE(conn->error, 0);
 }
 
-static int io_import(struct cio_op *op, int direction, struct iovec *iov,
-		     struct iov_iter *iter)
+/* Whether the addresses of what is left can be nobody's memory. */
+static bool io_is_bad(const struct cio_op *op)
 {
 	if (cio_op_has_msg(op))
-		return cio_msg_import(op, direction, iter);
-	return cio_import_buffer(direction, u64_to_user_ptr(op->addr + op->done),
-				 op->len - op->done, iov, iter);
+		return op->msg->bad;
+	return !access_ok(u64_to_user_ptr(op->addr + op->done),
+			  op->len - op->done);
+}
+
+/* What is left, and not bad. */
+static void io_import(const struct cio_op *op, int direction,
+		      struct iov_iter *iter)
+{
+	if (cio_op_has_msg(op))
+		cio_msg_import(op, direction, iter);
+	else
+		iov_iter_ubuf(iter, direction,
+			      u64_to_user_ptr(op->addr + op->done),
+			      op->len - op->done);
 }
 
 /*
@@ -210,20 +223,18 @@ static bool io_wants_more(const struct cio_conn *conn, const struct cio_op *op,
 	       !cio_msg_got_control(op->msg, msg);
 }
 
-/* @address is for that of the sender of a message. */
-static int io_recv(struct cio_conn *conn, struct cio_op *op,
-		   struct sockaddr_storage *address)
+/*
+ * @address is for that of the sender of a message.  Not inline: kernels may clear what
+ * a function has on the stack, also where it returns before it needs it.
+ */
+static noinline int io_recv(struct cio_conn *conn, struct cio_op *op,
+			    struct sockaddr_storage *address)
 {
 	struct msghdr msg = {};
-	struct iovec iov;
+	bool end, ended;
 	int ret, error;
-	bool end;
 
-	ret = io_import(op, ITER_DEST, &iov, &msg.msg_iter);
-	if (ret)
-		return ret;
-	if (io_is_empty(conn) || io_below_lowat(conn, op))
-		return -EAGAIN;
+	io_import(op, ITER_DEST, &msg.msg_iter);
 	if (cio_op_has_msg(op))
 		cio_msg_recv_begin(op, &msg, address);
 	end = io_reads_end(conn);
@@ -237,7 +248,8 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op,
 	if (ret < 0)
 		return ret;
 	op->done += ret;
-	if (end && !ret && op->len > op->done) {
+	ended = end && !ret && op->len > op->done;
+	if (ended) {
 		/* A connection that reads as ended may have been reset. */
 		io_keep_socket_error(conn);
 		error = READ_ONCE(conn->error);
@@ -252,14 +264,25 @@ static int io_recv(struct cio_conn *conn, struct cio_op *op,
 		    cio_msg_recv_end(op->msg, &msg, op->events))
 			return -EFAULT;
 	}
-	return io_wants_more(conn, op, &msg) ? CIO_IO_MORE : 0;
+	return !ended && io_wants_more(conn, op, &msg) ? CIO_IO_MORE : 0;
 }
 
-static int io_recv_message(struct cio_conn *conn, struct cio_op *op)
+static noinline int io_recv_message(struct cio_conn *conn, struct cio_op *op)
 {
 	struct sockaddr_storage address;
 
 	return io_recv(conn, op, &address);
+}
+
+/* Where nothing is there, nothing is made ready for an attempt. */
+static int io_recv_if_any(struct cio_conn *conn, struct cio_op *op)
+{
+	if (io_is_bad(op))
+		return -EFAULT;
+	if (io_is_empty(conn) || io_below_lowat(conn, op))
+		return -EAGAIN;
+	return cio_op_has_msg(op) ? io_recv_message(conn, op) :
+				    io_recv(conn, op, NULL);
 }
 
 /*
@@ -302,12 +325,11 @@ static int io_send(struct cio_conn *conn, struct cio_op *op,
 		   struct sockaddr_storage *address)
 {
 	struct msghdr msg = {};
-	struct iovec iov;
 	int ret;
 
-	ret = io_import(op, ITER_SOURCE, &iov, &msg.msg_iter);
-	if (ret)
-		return ret;
+	if (io_is_bad(op))
+		return -EFAULT;
+	io_import(op, ITER_SOURCE, &msg.msg_iter);
 	/*
 	 * Descriptors go once.  Elsewhere control data can concern all of the
 	 * bytes, as the kind of a TLS record does.
@@ -359,9 +381,8 @@ int cio_io_try(struct cio_conn *conn, struct cio_op *op)
 		return -ENOTSOCK;
 	switch (op->opcode) {
 	case CANCELIO_OP_RECV:
-		return io_recv(conn, op, NULL);
 	case CANCELIO_OP_RECVMSG:
-		return io_recv_message(conn, op);
+		return io_recv_if_any(conn, op);
 	case CANCELIO_OP_SEND:
 		return io_send(conn, op, NULL);
 	case CANCELIO_OP_SENDMSG:

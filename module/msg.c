@@ -183,17 +183,14 @@ void cio_msg_free(struct cio_msg *msg)
 	kfree(msg);
 }
 
-/* What is left of the buffers. */
-int cio_msg_import(const struct cio_op *op, int direction,
-		   struct iov_iter *iter)
+/* What is left of the buffers, which are not bad. */
+void cio_msg_import(const struct cio_op *op, int direction,
+		    struct iov_iter *iter)
 {
 	const struct cio_msg *msg = op->msg;
 
-	if (msg->bad)
-		return -EFAULT;
 	iov_iter_init(iter, direction, msg->iov, msg->nr_segs, op->len);
 	iov_iter_advance(iter, op->done);
-	return 0;
 }
 
 /* @address is for the attempt's time. */

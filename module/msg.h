@@ -44,8 +44,8 @@ struct cio_msg {
 int cio_msg_create(struct cio_op *op, u64 addr);
 void cio_msg_free(struct cio_msg *msg);
 
-int cio_msg_import(const struct cio_op *op, int direction,
-		   struct iov_iter *iter);
+void cio_msg_import(const struct cio_op *op, int direction,
+		    struct iov_iter *iter);
 void cio_msg_recv_begin(const struct cio_op *op, struct msghdr *hdr,
 			struct sockaddr_storage *address);
 bool cio_msg_got_control(const struct cio_msg *msg, const struct msghdr *hdr);

@@ -97,12 +97,26 @@ static void copy_entry(const struct cancelio *context, __u32 index,
 	       size);
 }
 
+/* Most often the kernel knows the same fields. */
+static void copy_entries(const struct cancelio *context, __u32 head,
+			 struct cancelio_completion *completions, unsigned int count)
+{
+	const struct cancelio_completion *entries = (const void *)context->completions;
+	unsigned int i, mask = context->entries - 1;
+
+	if (context->completion_size != sizeof(*completions))
+		for (i = 0; i < count; i++)
+			copy_entry(context, head + i, &completions[i]);
+	else
+		for (i = 0; i < count; i++)
+			completions[i] = entries[(head + i) & mask];
+}
+
 int cancelio_peek(struct cancelio *context,
 		  struct cancelio_completion *completions, unsigned int max)
 {
 	const struct cancelio_ring *ring = ring_of(context);
 	unsigned int count;
-	unsigned int i;
 	__u32 head;
 
 	if (!ring)
@@ -111,8 +125,7 @@ int cancelio_peek(struct cancelio *context,
 	count = ring_count(context, ring, head);
 	if (count > max)
 		count = max;
-	for (i = 0; i < count; i++)
-		copy_entry(context, head + i, &completions[i]);
+	copy_entries(context, head, completions, count);
 	return count;
 }
 

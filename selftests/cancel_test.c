@@ -277,6 +277,8 @@ TEST_F(tcp, C32_detach_ends_both_sides_with_CLOSED_and_drops_the_socket)
 	ops[1] = op_recv(self->conn, bytes, 1);
 	ops[2] = op_recv(self->conn, bytes + 1, 1);
 	ASSERT_EQ(3, cio_submit(self->fd, ops, 3, NULL, NULL));
+	/* A worker may come late. */
+	ASSERT_NE(0, wait_events(self->peer, POLLIN));
 	EXPECT_TRUE(stays_empty(self->fd));
 	ASSERT_EQ(0, close(self->sock));
 	self->sock = -1;

@@ -97,7 +97,7 @@ static void end_count(struct cio_conn *conn, const struct cio_side *side,
 static void end_unhook(struct cio_conn *conn, struct cio_op *op)
 {
 	cio_cookie_remove(conn->ctx->cookies, op);
-	if (op->deadline != KTIME_MAX && !(op->flags & CIO_OP_UNTIMED))
+	if (op->deadline != KTIME_MAX)
 		cio_timer_remove(&conn->ctx->timers, &op->timer, CIO_TIMER_OP);
 	put_cred(op->cred);
 	/* Not the last one: the caller has a reference of its own. */

@@ -145,7 +145,6 @@ static int side_expire_op(struct cio_op *op)
 	trace_cio_deadline_fired(conn, side, cio_op_id(op), op->deadline);
 	cio_pause(CIO_AT_TIMER_CLAIMED);
 	spin_lock_irqsave(&conn->lock, flags);
-	op->flags |= CIO_OP_UNTIMED;
 	out.now = ktime_get();
 	cio_end_verdict(conn, side, op, &out);
 	cio_side_end_won(conn, side, op, &out, &kick);

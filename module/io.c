@@ -209,6 +209,11 @@ static int io_recv_nothing(struct cio_conn *conn, struct cio_op *op, int error)
 	return io_keep_error(conn, error);
 }
 
+static bool io_got_control(const struct cio_op *op, const struct msghdr *msg)
+{
+	return cio_op_has_msg(op) && cio_msg_got_control(op->msg, msg);
+}
+
 /*
  * Whether MSG_WAITALL has more to wait for.  As with recvmsg(2), data with control
  * data of a UNIX stream, another writer's perhaps, is not glued to other data.
@@ -219,8 +224,7 @@ static bool io_wants_more(const struct cio_conn *conn, const struct cio_op *op,
 	if (!conn->is_stream || !(op->msg_flags & MSG_WAITALL) ||
 	    op->done == op->len)
 		return false;
-	return !conn->is_unix || !cio_op_has_msg(op) ||
-	       !cio_msg_got_control(op->msg, msg);
+	return !conn->is_unix || !io_got_control(op, msg);
 }
 
 /*
@@ -248,7 +252,9 @@ static noinline int io_recv(struct cio_conn *conn, struct cio_op *op,
 	if (ret < 0)
 		return ret;
 	op->done += ret;
-	ended = end && !ret && op->len > op->done;
+	/* A message of 0 bytes that brings descriptors is none. */
+	ended = end && !ret && op->len > op->done &&
+		(conn->is_stream || !io_got_control(op, &msg));
 	if (ended) {
 		/* A connection that reads as ended may have been reset. */
 		io_keep_socket_error(conn);

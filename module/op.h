@@ -113,8 +113,6 @@ static inline void cio_call_init(struct cio_call *call, bool keep)
 #define CIO_OP_OWNER		BIT(15)
 /* It waited before its first attempt, which has not been: @queued_at is valid. */
 #define CIO_OP_UNTRIED		BIT(14)
-/* Its timer came for it, and is in no queue any more. */
-#define CIO_OP_UNTIMED		BIT(13)
 
 /**
  * struct cio_op - one operation

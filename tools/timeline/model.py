@@ -15,6 +15,7 @@ MODEL = "model"                 # in place of an engine, of a counterexample
 READS = ("recv", "recvmsg")
 WRITES = ("send", "sendmsg")
 NOWAIT = 0x4                    # a flag of an operation
+MORE, LATER = 1, 2              # an attempt: a part was moved; it would wait for no event
 
 # States as the scheduler's event has them, by the first letter.
 STATES = {"R": "runnable", "S": "interruptible", "D": "uninterruptible", "I": "idle",
@@ -69,14 +70,9 @@ class Op:
     behind: list                # operations of its side that were pending at submission
     side_deadline: int          # of its side, at submission
     side: str = ""
-    tries: list = field(default_factory=list)           # (t, pid, bytes, ret)
-    arms: list = field(default_factory=list)            # t
-    runs: list = field(default_factory=list)            # (t, pid)
-    blocks: list = field(default_factory=list)          # (t, pid)
-    wakes: list = field(default_factory=list)           # (t, lane, pid) of its sleeper
+    past: list = field(default_factory=list)            # (event, lane): tries and what is between
     interrupt: tuple = None                             # (t, lane, pid)
     moves: list = field(default_factory=list)           # (t, lane, deadline, before)
-    readies: list = field(default_factory=list)         # (t, lane)
     fired: tuple = None                                 # (t, own or side)
     cancel: object = None                               # the event of the call
     t1: int = None
@@ -93,6 +89,31 @@ class Op:
     @property
     def ended(self):
         return self.t1 is not None
+
+    def had(self, name):
+        """Its events of that name."""
+        return [event for event, _ in self.past if event.name == name]
+
+    def last(self, name, before=None):
+        """Where in its past the last event of that name is, or -1."""
+        past = self.past[:before]
+        return max((at for at, (event, _) in enumerate(past) if event.name == name), default=-1)
+
+    @property
+    def tries(self):
+        return self.had("cio_try")
+
+    @property
+    def arms(self):
+        return self.had("cio_arm")
+
+    @property
+    def runs(self):
+        return self.had("cio_run")
+
+    @property
+    def blocks(self):
+        return self.had("cio_block")
 
     @property
     def waited(self):
@@ -160,6 +181,10 @@ class Run:
     @property
     def pending(self):
         return [op for op in self.ops if not op.ended]
+
+    def threads(self, op):
+        """Whether a worker sleeps for what waits."""
+        return self.engine == "thread" or self.engine == "both" and bool(op.blocks)
 
     def task_name(self, lane):
         if lane == IRQ:
@@ -253,6 +278,9 @@ class _Builder:
     def op(self, event):
         return self.live_ops.get((event.conn, event.id))
 
+    def happens(self, event, op):
+        op.past.append((event, self.lane(event)))
+
     def side_ops(self, raw, side):
         return [op for (conn, _), op in self.live_ops.items() if conn == raw and op.side == side]
 
@@ -308,8 +336,8 @@ class _Builder:
         if not op:
             return
         if op.side == "read":
-            op.conn.taken.append((event.t, event.bytes - (op.tries[-1][2] if op.tries else 0)))
-        op.tries.append((event.t, event.pid, event.bytes, event.ret))
+            op.conn.taken.append((event.t, event.bytes - (op.tries[-1].bytes if op.tries else 0)))
+        self.happens(event, op)
         self.step(event, "try", [op], op=op)
 
     def cio_arm(self, event):
@@ -317,14 +345,13 @@ class _Builder:
         if not op:
             return
         op.side = event.side
-        op.arms.append(event.t)
+        self.happens(event, op)
         self.step(event, "arm", [op], op=op)
 
     def cio_ready(self, event):
         ops = self.side_ops(event.conn, event.side)
-        lane = self.lane(event)
         for op in ops:
-            op.readies.append((event.t, lane))
+            self.happens(event, op)
         self.readied[event.cpu] = ops
         self.step(event, "ready", ops, conn=self.conn(event.conn, event.t))
 
@@ -339,14 +366,14 @@ class _Builder:
         op = self.op(event)
         self.claim.pop(event.runner, None)
         if op:
-            op.runs.append((event.t, event.runner))
+            self.happens(event, op)
             self.work_at(event.runner, op)
             self.step(event, "run", [op], op=op)
 
     def cio_block(self, event):
         op = self.op(event)
         if op:
-            op.blocks.append((event.t, event.runner))
+            self.happens(event, op)
             self.claim[event.runner] = op
             self.work_at(event.runner, op)
             self.step(event, "block", [op], op=op)
@@ -542,7 +569,7 @@ class _Builder:
         self.woken[pid] = wake
         self.arrows.append(wake)
         if op:
-            op.wakes.append((event.t, lane, pid))
+            self.happens(event, op)
         if ops and task.role in ("program", "worker"):
             self.step(event, "wake", ops, target=pid)
 

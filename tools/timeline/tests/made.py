@@ -15,6 +15,8 @@ HEADER = """# cio-timeline 1
 # clock: mono
 # lost: cpu0 {lost}
 # task: 10 made
+# task: 12 other
+# task: 20 peer
 # lines: {lines}
 """
 
@@ -49,6 +51,26 @@ class Made:
     def arm(self, us, id=1, side="read", conn=1, deadline=NEVER, side_deadline=NEVER, pid=10):
         return self.add(us, f"cio_arm: conn={conn} id={id} {side} deadline={deadline} "
                             f"side_deadline={side_deadline}", pid)
+
+    def ready(self, us, side="read", conn=1, pid=20, flags="....."):
+        """By the peer, unless said otherwise."""
+        return self.add(us, f"cio_ready: conn={conn} {side}", pid, flags=flags)
+
+    def worker(self, us, pid=11, engine=None):
+        return self.add(us, f"cio_worker_start: owner=10 engine={engine or self.engine}", pid)
+
+    def taken(self, us, id=1, conn=1, pid=10):
+        return self.add(us, f"cio_run: conn={conn} id={id} pid={pid}", pid)
+
+    def block(self, us, id=1, conn=1, pid=11):
+        return self.add(us, f"cio_block: conn={conn} id={id} pid={pid}", pid)
+
+    def wake(self, us, target=11, pid=20):
+        """And the woken one runs in the next us."""
+        self.add(us, f"sched_waking: comm=worker pid={target} prio=120", pid)
+        return self.add(us + 1, "sched_switch: prev_comm=swapper prev_pid=0 prev_prio=120 "
+                                "prev_state=R ==> next_comm=worker "
+                                f"next_pid={target} next_prio=120", pid=0)
 
     def waits(self, us, **about):
         """Submitted at us, tried and armed within 3 us."""

@@ -72,7 +72,7 @@ class Model(unittest.TestCase):
         self.assertIn("no step is possible any more", harm.ending)
         run = build(parse(os.path.join(OUT, "event-during-try-poll.trace")))
         read = run.ops[0]
-        self.assertEqual([attempt[3] for attempt in read.tries], [-errno.EAGAIN, 0])
+        self.assertEqual([attempt.ret for attempt in read.tries], [-errno.EAGAIN, 0])
         self.assertEqual((read.reason, read.bytes, read.waited), ("done", 16, False))
 
 

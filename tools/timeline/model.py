@@ -120,6 +120,11 @@ class Op:
         return bool(self.arms)
 
     @property
+    def at_once(self):
+        """No attempt found that it would have to wait."""
+        return not self.waited and all(attempt.ret in (0, MORE) for attempt in self.tries)
+
+    @property
     def decided(self):
         """When and where it was decided how it ends."""
         if self.interrupt:
@@ -246,6 +251,7 @@ class _Builder:
         self.open = {}          # pid -> (t, state, numbers of operations): its bar
         self.woken = {}         # pid -> the wake that it has not run for yet
         self.asleep = set()
+        self.strange = {}       # pid -> its wakes by timers of no concern to us, and their steps
         self.loopback = {}      # processor -> whether what came there last was from here
         self.exiting = set()
         self.timers = {}        # processor -> the step of a timer of ours that came there
@@ -270,6 +276,8 @@ class _Builder:
     def step(self, event, kind, ops=(), lane=None, **more):
         step = Step(event.t, kind, lane or self.lane(event), tuple(op.n for op in ops), event, more)
         self.steps.append(step)
+        if step.lane.startswith("task:") and kind != "wakes_up":
+            self.strange.pop(int(step.lane[5:]), None)
         bar = step.lane.startswith("task:") and self.open.get(int(step.lane[5:]))
         if bar:
             bar[2].update(step.ops)
@@ -538,8 +546,21 @@ class _Builder:
             return
         self.asleep.add(pid)
         ops = [self.claim[pid]] if pid in self.claim else self.pending_of(pid)
-        if self.tasks[pid].role in ("program", "worker") and ops:
+        if pid in self.strange and ops:
+            self.sleeps_on(pid)
+        elif self.tasks[pid].role in ("program", "worker") and ops:
             self.step(event, "sleep", ops, lane=f"task:{pid}", state=state)
+        if state == "idle":
+            self.waits_for.pop(pid, None)
+
+    def sleeps_on(self, pid):
+        """It was woken by a timer of no concern to us, did nothing, and sleeps again."""
+        if pid in self.woken:
+            return              # while it was about to
+        wakes, steps = self.strange.pop(pid)
+        for wake in wakes:
+            wake.ops = ()
+        self.steps = [step for step in self.steps if not any(step is other for other in steps)]
 
     def runs(self, event):
         pid = event.next_pid
@@ -550,8 +571,10 @@ class _Builder:
             return
         wake.t1 = event.t
         if was_asleep and wake.ops:
-            self.step(event, "wakes_up", [self.ops[n - 1] for n in wake.ops], lane=f"task:{pid}",
-                      after=event.t - wake.t0)
+            step = self.step(event, "wakes_up", [self.ops[n - 1] for n in wake.ops],
+                             lane=f"task:{pid}", after=event.t - wake.t0)
+            if pid in self.strange:
+                self.strange[pid][1].append(step)
 
     def sched_waking(self, event):
         pid = event.target
@@ -571,7 +594,11 @@ class _Builder:
         if op:
             self.happens(event, op)
         if ops and task.role in ("program", "worker"):
-            self.step(event, "wake", ops, target=pid)
+            step = self.step(event, "wake", ops, target=pid)
+            if task.role == "program" and event.in_hardirq and event.cpu not in self.timers:
+                wakes, steps = self.strange.setdefault(pid, ([], []))
+                wakes.append(wake)
+                steps.append(step)
 
     def build(self):
         for event in self.trace.events:

@@ -75,7 +75,7 @@ def _done(op):
         return "C4"
     if op.side == "write":
         return "C5"
-    return "C1" if op.waited else "C19"
+    return "C19" if op.at_once else "C1"
 
 
 def _error(op):

@@ -120,9 +120,9 @@ def _done_words(op):
         return "the socket is ready"
     if op.side == "read" and not op.bytes:
         return "it asked for nothing" if not op.len else "the peer has closed, end of file"
-    there = "" if op.waited else " at once"
-    return f"all was accepted{there}" if op.side == "write" else \
-        "its data came" if op.waited else "data was there"
+    if op.side == "write":
+        return f"all was accepted{' at once' if op.at_once else ''}"
+    return "data was there" if op.at_once else "its data came"
 
 
 def _error_words(run, op):
@@ -374,6 +374,8 @@ def _signal(run, step):
 
 
 def _sleep(run, step):
+    if step.more["state"] == "idle":
+        return "{who} leaves the processor: there is no more work for it."
     what = ", ".join(name(run.ops[n - 1]) for n in step.ops)
     return f"{{who}} leaves the processor and sleeps for {what} " \
            f"({STATE_WORDS[step.more['state']]})."

@@ -221,9 +221,10 @@ class _Reader:
         if op.ended:
             how = f"read {op.n}: it ended, {op.reason}"
         else:
-            how = f"read {op.n}: it is {self.states[op.n]}, and stays so"
+            how = f"read {op.n}: it is {self.states[op.n]}, " + \
+                ("where the promise is broken" if self.broken else "and stays so")
         return how, "a counterexample of the model: one order of steps, of all that there are", \
-            "in the model the guard is taken out, and this is the harm", self.states[op.n]
+            "In the model the guard is taken out, and this is the harm", self.states[op.n]
 
     def ending(self):
         fault = self.header.command.rpartition(" ")[2]

@@ -68,9 +68,12 @@ class Made:
     def wake(self, us, target=11, pid=20):
         """And the woken one runs in the next us."""
         self.add(us, f"sched_waking: comm=worker pid={target} prio=120", pid)
-        return self.add(us + 1, "sched_switch: prev_comm=swapper prev_pid=0 prev_prio=120 "
-                                "prev_state=R ==> next_comm=worker "
-                                f"next_pid={target} next_prio=120", pid=0)
+        return self.switch(us + 1, following=target)
+
+    def switch(self, us, prev=0, state="S", following=0):
+        return self.add(us, f"sched_switch: prev_comm=made prev_pid={prev} prev_prio=120 "
+                            f"prev_state={state} ==> next_comm=made next_pid={following} "
+                            "next_prio=120", prev, flags="d..2.")
 
     def waits(self, us, **about):
         """Submitted at us, tried and armed within 3 us."""

@@ -6,9 +6,11 @@ import unittest
 
 from timeline.model import build
 from timeline.parse import parse
-from timeline.sentences import course
+from timeline.rules import rule
+from timeline.sentences import course, explain, result
 
 from .made import Made
+from .test_parse import recording
 
 CALLING = "in the calling thread"
 WAITING = "in the waiting thread, made 10"
@@ -170,3 +172,43 @@ class Threads(Orders):
         made = self.asleep().wake(50).taken(60, pid=11).attempt(61, pid=11).arm(62, pid=11)
         self.ends(made.complete(63, "deadline", -62, pid=0, flags="d.h1."),
                   "17 us; the timer's interrupt ended it then and there")
+
+
+class Steps(Orders):
+    """What is a step, and of what."""
+
+    def steps(self, made):
+        path = made.write()
+        self.addCleanup(os.unlink, path)
+        run = build(parse(path))
+        return run, [explain(run, step) for step in run.steps]
+
+    def sleeps(self, made, us, woken):
+        """Task 10, until an interrupt wakes it that is no timer of ours."""
+        made.switch(us, prev=10).irq(woken, "sched_waking: comm=made pid=10 prio=120")
+        return made.switch(woken + 1, following=10)
+
+    def test_a_timer_of_others_wakes_it_in_vain(self):
+        made = self.sleeps(self.sleeps(self.waiting(), 30, 40), 50, 60)
+        made.attempt(65, ret=0, moved=5).complete(66, moved=5)
+        run, said = self.steps(made)
+        self.assertEqual(len([text for text in said if "sleeps for read 1" in text]), 1)
+        self.assertEqual([step.t for step in run.steps if step.kind in ("wake", "wakes_up")],
+                         [60_000, 61_000])
+        self.assertEqual([arrow.ops for arrow in run.arrows], [(), (1,)])
+
+    def test_one_that_does_something_in_between_sleeps_twice(self):
+        made = self.sleeps(self.waiting(), 30, 40).attempt(45).arm(46)
+        _, said = self.steps(self.sleeps(made, 50, 60).complete(66, moved=5))
+        self.assertEqual(len([text for text in said if "sleeps for read 1" in text]), 2)
+
+    def test_a_worker_without_work_sleeps_for_nothing(self):
+        made = self.waiting().ready(30).taken(40, pid=11).attempt(41, pid=11).arm(42, pid=11)
+        run, said = self.steps(made.switch(50, prev=11, state="I").complete(60, moved=5))
+        self.assertIn("Worker 11 leaves the processor: there is no more work for it.", said)
+        self.assertFalse(any("Worker 11" in text and "sleeps for" in text for text in said))
+
+    def test_what_came_during_its_attempt_is_its_data(self):
+        run = build(parse(recording("event-during-try")))
+        self.assertIn("its data came, 16 bytes", result(run, run.ops[0]))
+        self.assertEqual(rule(run.ops[0]), "C1")

@@ -148,7 +148,8 @@ def _why(run, op):
     if op.reason == "canceled":
         return _cancel_words(run, op)
     if op.reason == "closed":
-        return "its context ended" if op.by_exit else "its connection was detached"
+        return "its connection was detached" if not op.by_end else \
+            "its context was shut down" if op.conn.cause == "shutdown" else "its context ended"
     return _error_words(run, op) if op.reason == "error" else _done_words(op)
 
 
@@ -298,6 +299,8 @@ def course(run, op):
 
 # Single steps.
 
+CLOSES = {"shutdown": ", for its context is shut down", "end": ", for its context ends"}
+
 def _when(t, deadline):
     if deadline == NEVER:
         return "none"
@@ -397,12 +400,15 @@ def _complete(run, step):
 
 
 def _reap(run, step):
-    return f"{{who}} is handed {count(step.event.count, 'completion')}."
+    whose = f": {', '.join(name(run.ops[n - 1]) for n in step.ops)}" \
+        if len(step.ops) == step.event.count > 0 else ""
+    return f"{{who}} is handed {count(step.event.count, 'completion')}{whose}."
 
 
 STEPS = {
     "attach": lambda run, step: f"{{who}} attaches a socket: conn {step.more['conn'].n}.",
-    "detach": lambda run, step: f"{{who}} closes conn {step.more['conn'].n}.",
+    "detach": lambda run, step: f"{{who}} closes conn {step.more['conn'].n}" +
+                                CLOSES.get(step.event.cause, "") + ".",
     "submit": _submit, "try": _try, "arm": _arm, "ready": _ready,
     "run": lambda run, step: f"{{who}} takes {name(step.more['op'])} to try it.",
     "block": lambda run, step: f"{{who}} declares itself asleep for {name(step.more['op'])}, "

@@ -176,7 +176,7 @@ class _Reader:
     def moved(self, process, index, before, state):
         op = next((op for op in self.ops if op.n == index + 1), None)
         if not op:
-            op = Op(index + 1, Conn(1, 1, 0), index + 1, "recv", 0, 0, NEVER, process.pid,
+            op = Op(index + 1, Conn(1, (0, 1), 0), index + 1, "recv", 0, 0, NEVER, process.pid,
                     self.now + UNIT, [], NEVER, "read")
             self.ops.append(op)
         self.tell(process, f"moves read {op.n} from {before} to {state}", index)

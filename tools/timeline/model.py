@@ -178,7 +178,7 @@ class Run:
     steps: list
     t0: int
     t1: int
-    mixed: bool                 # two contexts had the same numbers at once, in an old recording
+    mixed: bool                 # contexts that are not told apart had the same numbers at once
     hidden: int                 # other tasks that ran
     ending: str = ""            # of a counterexample: how it goes wrong
     engines: dict = field(default_factory=dict)         # of contexts whose workers were seen

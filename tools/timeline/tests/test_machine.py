@@ -29,6 +29,10 @@ class Machine(unittest.TestCase):
         self.assertEqual(run.header.exit, 0)
         self.assertEqual(run.header.lost_events, 0)
         self.assertFalse(run.mixed)
+        self.assertEqual({conn.raw[0] for conn in run.conns}, {1})
+        self.assertTrue(all(conn.pair and conn.cause for conn in run.conns))
+        self.assertEqual(sorted(n for step in run.steps if step.kind == "reap" for n in step.ops),
+                         [op.n for op in run.ops])
         check_work(self, run)
 
     def test_the_thread_engine(self):

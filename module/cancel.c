@@ -266,6 +266,6 @@ int cio_cancel(struct cio_ctx *ctx, const struct cancelio_cancel *cancel)
 		return ret;
 	ret = cancel->scope == CANCELIO_CANCEL_ID ?
 		cancel_by_id(ctx, cancel->target) : cancel_all_of(ctx, cancel);
-	trace_cio_cancel(cancel, ret);
+	trace_cio_cancel(ctx, cancel, ret);
 	return ret;
 }

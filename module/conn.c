@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sock_diag.h>
 #include <net/sock.h>
 
 /* From the common caches each would take 512 bytes. */
@@ -144,10 +145,12 @@ int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id)
 	mutex_lock(&ctx->lock);
 	ret = conn_publish_counted(ctx, conn);
 	*id = conn->id;
+	/* Under the lock: nobody can close it yet. */
+	if (!ret)
+		trace_cio_attach(conn, fd);
 	mutex_unlock(&ctx->lock);
 	if (ret)
 		goto err_conn;
-	trace_cio_attach(*id, fd);
 	return 0;
 
 err_conn:
@@ -156,6 +159,15 @@ err_conn:
 err_file:
 	fput(file);
 	return ret;
+}
+
+/* What the kernel's own events call its socket. */
+u64 cio_conn_cookie(const struct cio_conn *conn)
+{
+	u32 cookie[2];
+
+	sock_diag_save_cookie(conn->sock->sk, cookie);
+	return (u64)cookie[1] << 32 | cookie[0];
 }
 
 bool cio_conn_try_ref(struct cio_conn *conn)
@@ -319,7 +331,8 @@ void cio_conn_free_orphans(struct cio_ctx *ctx)
  * Take a conn out of the table and end what is on it; the table's reference
  * becomes the caller's.  Returns false when somebody else did it.
  */
-bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
+bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn,
+		    enum cio_close_cause cause)
 {
 	u32 slot = conn->id & CIO_SLOT_MASK;
 	bool mine;
@@ -332,7 +345,7 @@ bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn)
 	mutex_unlock(&ctx->lock);
 	if (!mine)
 		return false;
-	trace_cio_detach(conn->id);
+	trace_cio_detach(conn, cause);
 	cio_pause(CIO_AT_DETACHING);
 	cio_side_close(conn);
 	cio_watch_stop(conn);
@@ -350,7 +363,7 @@ int cio_conn_detach(struct cio_ctx *ctx, u64 id)
 
 	if (!conn)
 		return -EBADF;
-	if (!cio_conn_close(ctx, conn)) {
+	if (!cio_conn_close(ctx, conn, CIO_CLOSE_DETACH)) {
 		cio_conn_put(conn);
 		return -EBADF;
 	}

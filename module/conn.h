@@ -103,7 +103,9 @@ void cio_conns_exit(void);
 
 int cio_conn_attach(struct cio_ctx *ctx, int fd, u64 *id);
 int cio_conn_detach(struct cio_ctx *ctx, u64 id);
-bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn);
+bool cio_conn_close(struct cio_ctx *ctx, struct cio_conn *conn,
+		    enum cio_close_cause cause);
+u64 cio_conn_cookie(const struct cio_conn *conn);
 struct cio_conn *cio_conn_get(struct cio_ctx *ctx, u64 id);
 struct cio_conn *cio_conn_get_slot(struct cio_ctx *ctx, u32 slot);
 struct cio_conn *cio_conn_of_op(const struct cio_op *op, u64 gen);

@@ -18,12 +18,14 @@
 #define DEFAULT_ENTRIES	256U
 #define MAX_SLACK	((u32)NSEC_PER_SEC)
 
+static atomic_t ctx_count = ATOMIC_INIT(0);
+
 /* Nobody is left to mind what a worker in a page fault loses. */
 static void ctx_owner_ended(struct cio_owned *owned)
 {
 	struct cio_ctx *ctx = container_of(owned, struct cio_ctx, owned);
 
-	cio_ctx_end(ctx);
+	cio_ctx_end(ctx, CIO_CLOSE_END);
 	cio_workers_kill(ctx);
 }
 
@@ -44,6 +46,7 @@ struct cio_ctx *cio_ctx_create(void)
 		return ERR_CAST(owner);
 	}
 	refcount_set(&ctx->refs, 1);
+	ctx->number = atomic_inc_return(&ctx_count);
 	ctx->owner = owner;
 	mutex_init(&ctx->lock);
 	mutex_init(&ctx->ring.reap);
@@ -201,14 +204,14 @@ int cio_ctx_set_eventfd(struct cio_ctx *ctx, int fd)
 	return 0;
 }
 
-static void ctx_close_conns(struct cio_ctx *ctx)
+static void ctx_close_conns(struct cio_ctx *ctx, enum cio_close_cause cause)
 {
 	u32 slot, size = cio_table_size(&ctx->conns);
 
 	for (slot = 0; slot < size; slot++) {
 		struct cio_conn *conn = cio_conn_get_slot(ctx, slot);
 
-		if (conn && cio_conn_close(ctx, conn))
+		if (conn && cio_conn_close(ctx, conn, cause))
 			cio_conn_put(conn);
 		if (conn)
 			cio_conn_put(conn);
@@ -240,7 +243,7 @@ static void ctx_drained(struct cio_ctx *ctx)
  *     a side can still become ready, and a conn an orphan.  Each worker has a
  *     reference to the context; nothing waits for them.
  */
-void cio_ctx_end(struct cio_ctx *ctx)
+void cio_ctx_end(struct cio_ctx *ctx, enum cio_close_cause cause)
 {
 	mutex_lock(&ctx->lock);
 	/* As SETUP does: who sees it sees what SETUP made. */
@@ -249,7 +252,7 @@ void cio_ctx_end(struct cio_ctx *ctx)
 	/* For poll(2); a WAIT goes on until everything has ended. */
 	wake_up_poll(&ctx->completion_wait, EPOLLHUP);
 	cio_notify_signal(&ctx->notify);
-	ctx_close_conns(ctx);
+	ctx_close_conns(ctx, cause);
 	/* DEAD before the look at the count: pairs with cio_ctx_conn_freed(). */
 	smp_mb();
 	if (!atomic_read(&ctx->live_conns))

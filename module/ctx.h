@@ -38,8 +38,21 @@ enum cio_ctx_state {
 };
 
 /**
+ * enum cio_close_cause - why a conn is closed
+ * @CIO_CLOSE_DETACH: by DETACH
+ * @CIO_CLOSE_SHUTDOWN: its context ends by SHUTDOWN
+ * @CIO_CLOSE_END: its context ends with its file, or with the owner's memory
+ */
+enum cio_close_cause {
+	CIO_CLOSE_DETACH,
+	CIO_CLOSE_SHUTDOWN,
+	CIO_CLOSE_END,
+};
+
+/**
  * struct cio_ctx - a context
  * @refs: one of the file, one of each worker
+ * @number: another one for each context, from 1 on; to tell them apart from outside
  * @owner: the owner's memory; a reference to the structure, not to its users
  * @owned: of the owner until the file is released; has the owner's thread group
  * @engine: how blocked operations wait; constant from SETUP on
@@ -72,6 +85,7 @@ enum cio_ctx_state {
  */
 struct cio_ctx {
 	refcount_t refs;
+	u32 number;
 	struct cio_owner *owner;
 	struct cio_owned owned;
 	const struct cio_engine *engine;
@@ -104,7 +118,7 @@ struct cio_ctx {
 struct cio_ctx *cio_ctx_create(void);
 int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 		  struct cancelio_setup __user *out);
-void cio_ctx_end(struct cio_ctx *ctx);
+void cio_ctx_end(struct cio_ctx *ctx, enum cio_close_cause cause);
 void cio_ctx_closed_by_successor(struct cio_ctx *ctx);
 void cio_ctx_release(struct cio_ctx *ctx);
 void cio_ctx_conn_freed(struct cio_ctx *ctx);

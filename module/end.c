@@ -137,7 +137,7 @@ void cio_end_op(struct cio_conn *conn, struct cio_side *side,
 	bool waited = op->cred;
 
 	lockdep_assert_held(&conn->lock);
-	trace_cio_complete(&completion);
+	trace_cio_complete(conn, &completion);
 	end_count(conn, side, op, out);
 	cio_pause(CIO_AT_COMPLETING);
 	/* First: who finds its id or its cookie gone finds the completion there. */

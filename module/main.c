@@ -141,7 +141,7 @@ static int main_shutdown(struct cio_ctx *ctx, union main_arg *arg,
 {
 	if (arg->shutdown.flags)
 		return -EINVAL;
-	cio_ctx_end(ctx);
+	cio_ctx_end(ctx, CIO_CLOSE_SHUTDOWN);
 	if (wait_event_interruptible(ctx->end_wait,
 				     !atomic_read(&ctx->live_conns)))
 		return -EINTR;

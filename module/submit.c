@@ -324,10 +324,10 @@ int cio_submit(struct cio_ctx *ctx, struct cancelio_submit *submit,
 }
 
 /* The result is there: it was written to memory that was writable at the start. */
-static int call_finish(const struct cio_call *call,
+static int call_finish(const struct cio_ctx *ctx, const struct cio_call *call,
 		       struct cancelio_call __user *out)
 {
-	trace_cio_reap(1);
+	trace_cio_reap(ctx, 1, call->result.id);
 	return cio_words_to_user(&out->result, &call->result,
 				 sizeof(out->result));
 }
@@ -366,5 +366,5 @@ int cio_call(struct cio_ctx *ctx, struct cancelio_call *req,
 out:
 	/* Before the program's memory, which may hold us up. */
 	cio_conn_put(conn);
-	return ret ?: call_finish(&call, out);
+	return ret ?: call_finish(ctx, &call, out);
 }

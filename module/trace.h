@@ -29,6 +29,9 @@ TRACE_DEFINE_ENUM(CANCELIO_CANCEL_ID);
 TRACE_DEFINE_ENUM(CANCELIO_CANCEL_COOKIE);
 TRACE_DEFINE_ENUM(CANCELIO_CANCEL_CONN);
 TRACE_DEFINE_ENUM(CANCELIO_CANCEL_ALL);
+TRACE_DEFINE_ENUM(CIO_CLOSE_DETACH);
+TRACE_DEFINE_ENUM(CIO_CLOSE_SHUTDOWN);
+TRACE_DEFINE_ENUM(CIO_CLOSE_END);
 
 #define show_opcode(opcode)						\
 	__print_symbolic(opcode,					\
@@ -56,6 +59,12 @@ TRACE_DEFINE_ENUM(CANCELIO_CANCEL_ALL);
 #define show_side(side)							\
 	__print_symbolic(side, { 0, "read" }, { 1, "write" })
 
+#define show_cause(cause)						\
+	__print_symbolic(cause,						\
+			 { CIO_CLOSE_DETACH, "detach" },		\
+			 { CIO_CLOSE_SHUTDOWN, "shutdown" },		\
+			 { CIO_CLOSE_END, "end" })
+
 /* An operation was accepted and gets its id; nothing has happened to it yet. */
 TRACE_EVENT(cio_submit,
 	TP_PROTO(const struct cio_conn *conn, const struct cio_op *op),
@@ -68,6 +77,8 @@ TRACE_EVENT(cio_submit,
 		__field(u32, len)
 		__field(u16, opcode)
 		__field(u16, flags)
+		__field(u32, msg_flags)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
@@ -77,11 +88,13 @@ TRACE_EVENT(cio_submit,
 		__entry->len = op->len;
 		__entry->opcode = op->opcode;
 		__entry->flags = op->flags;
+		__entry->msg_flags = op->msg_flags;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu id=%llu %s user_data=%llu len=%u flags=%#x deadline=%lld",
+	TP_printk("conn=%llu id=%llu %s user_data=%llu len=%u flags=%#x deadline=%lld msg_flags=%#x ctx=%u",
 		  __entry->conn, __entry->id, show_opcode(__entry->opcode),
 		  __entry->user_data, __entry->len, __entry->flags,
-		  __entry->deadline)
+		  __entry->deadline, __entry->msg_flags, __entry->ctx)
 );
 
 /* A non-blocking attempt returned: 0 done, 1 more to do, or -errno. */
@@ -93,15 +106,17 @@ TRACE_EVENT(cio_try,
 		__field(u64, id)
 		__field(u32, bytes)
 		__field(int, ret)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
 		__entry->id = cio_op_id(op);
 		__entry->bytes = op->done;
 		__entry->ret = ret;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu id=%llu bytes=%u ret=%d", __entry->conn,
-		  __entry->id, __entry->bytes, __entry->ret)
+	TP_printk("conn=%llu id=%llu bytes=%u ret=%d ctx=%u", __entry->conn,
+		  __entry->id, __entry->bytes, __entry->ret, __entry->ctx)
 );
 
 /* An operation waits, with its own deadline and its side's. */
@@ -115,6 +130,7 @@ TRACE_EVENT(cio_arm,
 		__field(s64, deadline)
 		__field(s64, side_deadline)
 		__field(u8, side)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
@@ -122,10 +138,11 @@ TRACE_EVENT(cio_arm,
 		__entry->deadline = op->deadline;
 		__entry->side_deadline = side->deadline;
 		__entry->side = side->index;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu id=%llu %s deadline=%lld side_deadline=%lld",
+	TP_printk("conn=%llu id=%llu %s deadline=%lld side_deadline=%lld ctx=%u",
 		  __entry->conn, __entry->id, show_side(__entry->side),
-		  __entry->deadline, __entry->side_deadline)
+		  __entry->deadline, __entry->side_deadline, __entry->ctx)
 );
 
 DECLARE_EVENT_CLASS(cio_side,
@@ -134,12 +151,15 @@ DECLARE_EVENT_CLASS(cio_side,
 	TP_STRUCT__entry(
 		__field(u64, conn)
 		__field(u8, side)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
 		__entry->side = side->index;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu %s", __entry->conn, show_side(__entry->side))
+	TP_printk("conn=%llu %s ctx=%u", __entry->conn,
+		  show_side(__entry->side), __entry->ctx)
 );
 
 /* A side wants a runner. */
@@ -161,14 +181,16 @@ DECLARE_EVENT_CLASS(cio_op,
 		__field(u64, conn)
 		__field(u64, id)
 		__field(int, pid)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
 		__entry->id = cio_op_id(op);
 		__entry->pid = pid;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu id=%llu pid=%d", __entry->conn, __entry->id,
-		  __entry->pid)
+	TP_printk("conn=%llu id=%llu pid=%d ctx=%u", __entry->conn,
+		  __entry->id, __entry->pid, __entry->ctx)
 );
 
 /* Thread @pid takes an operation from the queue to try it. */
@@ -199,15 +221,18 @@ TRACE_EVENT(cio_deadline_set,
 		__field(s64, before)
 		__field(s64, deadline)
 		__field(u8, side)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
 		__entry->before = before;
 		__entry->deadline = side->deadline;
 		__entry->side = side->index;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu %s deadline=%lld before=%lld", __entry->conn,
-		  show_side(__entry->side), __entry->deadline, __entry->before)
+	TP_printk("conn=%llu %s deadline=%lld before=%lld ctx=%u",
+		  __entry->conn, show_side(__entry->side), __entry->deadline,
+		  __entry->before, __entry->ctx)
 );
 
 /* A timer came: an operation's own, or (id=0) a side's, whose deadline may be another by now. */
@@ -220,42 +245,49 @@ TRACE_EVENT(cio_deadline_fired,
 		__field(u64, id)
 		__field(s64, deadline)
 		__field(u8, side)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
 		__entry->id = id;
 		__entry->deadline = deadline;
 		__entry->side = side->index;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu id=%llu %s deadline=%lld", __entry->conn,
-		  __entry->id, show_side(__entry->side), __entry->deadline)
+	TP_printk("conn=%llu id=%llu %s deadline=%lld ctx=%u", __entry->conn,
+		  __entry->id, show_side(__entry->side), __entry->deadline,
+		  __entry->ctx)
 );
 
 /* A CANCEL returns: how many it ended, or -errno. */
 TRACE_EVENT(cio_cancel,
-	TP_PROTO(const struct cancelio_cancel *cancel, int ret),
-	TP_ARGS(cancel, ret),
+	TP_PROTO(const struct cio_ctx *ctx,
+		 const struct cancelio_cancel *cancel, int ret),
+	TP_ARGS(ctx, cancel, ret),
 	TP_STRUCT__entry(
 		__field(u64, target)
 		__field(u32, scope)
 		__field(u32, sides)
 		__field(int, ret)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->target = cancel->target;
 		__entry->scope = cancel->scope;
 		__entry->sides = cancel->sides;
 		__entry->ret = ret;
+		__entry->ctx = ctx->number;
 	),
-	TP_printk("%s target=%llu sides=%#x ret=%d",
+	TP_printk("%s target=%llu sides=%#x ret=%d ctx=%u",
 		  show_scope(__entry->scope), __entry->target, __entry->sides,
-		  __entry->ret)
+		  __entry->ret, __entry->ctx)
 );
 
 /* An operation ends; its completion becomes visible right after. */
 TRACE_EVENT(cio_complete,
-	TP_PROTO(const struct cancelio_completion *completion),
-	TP_ARGS(completion),
+	TP_PROTO(const struct cio_conn *conn,
+		 const struct cancelio_completion *completion),
+	TP_ARGS(conn, completion),
 	TP_STRUCT__entry(
 		__field(u64, conn)
 		__field(u64, id)
@@ -266,6 +298,7 @@ TRACE_EVENT(cio_complete,
 		__field(u16, opcode)
 		__field(u8, reason)
 		__field(u8, which)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->conn = completion->conn;
@@ -277,53 +310,75 @@ TRACE_EVENT(cio_complete,
 		__entry->opcode = completion->opcode;
 		__entry->reason = completion->reason;
 		__entry->which = completion->which;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu id=%llu %s user_data=%llu %s bytes=%u error=%d which=%u late=%lld",
+	TP_printk("conn=%llu id=%llu %s user_data=%llu %s bytes=%u error=%d which=%u late=%lld ctx=%u",
 		  __entry->conn, __entry->id, show_opcode(__entry->opcode),
 		  __entry->user_data, show_reason(__entry->reason),
 		  __entry->bytes, __entry->error, __entry->which,
-		  __entry->late)
+		  __entry->late, __entry->ctx)
 );
 
-/* The kernel handed out completions; a program that maps the ring is not seen. */
+/*
+ * The kernel handed out completions: that of @id, or (id=0) the oldest that waited in
+ * the ring.  A program that maps the ring is not seen.
+ */
 TRACE_EVENT(cio_reap,
-	TP_PROTO(unsigned int count),
-	TP_ARGS(count),
+	TP_PROTO(const struct cio_ctx *ctx, unsigned int count, u64 id),
+	TP_ARGS(ctx, count, id),
 	TP_STRUCT__entry(
 		__field(unsigned int, count)
+		__field(u64, id)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->count = count;
+		__entry->id = id;
+		__entry->ctx = ctx->number;
 	),
-	TP_printk("count=%u", __entry->count)
+	TP_printk("count=%u id=%llu ctx=%u", __entry->count, __entry->id,
+		  __entry->ctx)
 );
 
-/* A socket was attached; fd is the caller's. */
+/* A socket was attached; fd is the caller's, and the cookie that of the TCP events. */
 TRACE_EVENT(cio_attach,
-	TP_PROTO(u64 conn, int fd),
+	TP_PROTO(const struct cio_conn *conn, int fd),
 	TP_ARGS(conn, fd),
 	TP_STRUCT__entry(
 		__field(u64, conn)
 		__field(int, fd)
+		__field(u64, cookie)
+		__field(u64, inode)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
-		__entry->conn = conn;
+		__entry->conn = conn->id;
 		__entry->fd = fd;
+		__entry->cookie = cio_conn_cookie(conn);
+		__entry->inode = file_inode(conn->file)->i_ino;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu fd=%d", __entry->conn, __entry->fd)
+	TP_printk("conn=%llu fd=%d cookie=%llx inode=%llu ctx=%u",
+		  __entry->conn, __entry->fd, __entry->cookie, __entry->inode,
+		  __entry->ctx)
 );
 
-/* A conn is closed: by DETACH or by its context's end. */
+/* A conn is closed. */
 TRACE_EVENT(cio_detach,
-	TP_PROTO(u64 conn),
-	TP_ARGS(conn),
+	TP_PROTO(const struct cio_conn *conn, enum cio_close_cause cause),
+	TP_ARGS(conn, cause),
 	TP_STRUCT__entry(
 		__field(u64, conn)
+		__field(u8, cause)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
-		__entry->conn = conn;
+		__entry->conn = conn->id;
+		__entry->cause = cause;
+		__entry->ctx = conn->ctx->number;
 	),
-	TP_printk("conn=%llu", __entry->conn)
+	TP_printk("conn=%llu cause=%s ctx=%u", __entry->conn,
+		  show_cause(__entry->cause), __entry->ctx)
 );
 
 DECLARE_EVENT_CLASS(cio_worker,
@@ -332,13 +387,16 @@ DECLARE_EVENT_CLASS(cio_worker,
 	TP_STRUCT__entry(
 		__field(int, owner)
 		__array(char, engine, 8)
+		__field(u32, ctx)
 	),
 	TP_fast_assign(
 		__entry->owner = pid_nr(ctx->owned.group);
 		strscpy(__entry->engine, ctx->engine->name,
 			sizeof(__entry->engine));
+		__entry->ctx = ctx->number;
 	),
-	TP_printk("owner=%d engine=%s", __entry->owner, __entry->engine)
+	TP_printk("owner=%d engine=%s ctx=%u", __entry->owner, __entry->engine,
+		  __entry->ctx)
 );
 
 /* The current thread becomes a worker of process @owner. */

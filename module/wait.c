@@ -154,7 +154,7 @@ static int wait_op_take(struct cio_ctx *ctx, struct cio_op *op, u64 gen,
 	}
 	cio_op_retire(op);
 	cio_op_recycle(&ctx->ops, op);
-	trace_cio_reap(1);
+	trace_cio_reap(ctx, 1, result.id);
 	return 0;
 }
 
@@ -364,7 +364,7 @@ int cio_wait(struct cio_ctx *ctx, const struct cancelio_wait *wait)
 			return cio_ring_count(&ctx->ring);
 		ret = cio_ring_copy(&ctx->ring, to, wait->min, wait->max);
 		if (ret > 0)
-			trace_cio_reap(ret);
+			trace_cio_reap(ctx, ret, 0);
 		/* None: another thread took them first. */
 	} while (!ret && wait->min);
 	return ret;

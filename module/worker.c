@@ -72,7 +72,7 @@ static void worker_bury(struct cio_ctx *ctx)
 	struct cio_pool_rest rest;
 	struct list_head *ready;
 
-	cio_ctx_end(ctx);
+	cio_ctx_end(ctx, CIO_CLOSE_END);
 	while ((ready = cio_pool_next(&ctx->pool, CIO_POOL_WORKER, &rest))) {
 		struct cio_side *side = container_of(ready, struct cio_side,
 						     ready);

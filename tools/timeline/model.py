@@ -14,7 +14,9 @@ MODEL = "model"                 # in place of an engine, of a counterexample
 
 READS = ("recv", "recvmsg")
 WRITES = ("send", "sendmsg")
-NOWAIT = 0x4                    # a flag of an operation
+NOWAIT, HOLD = 0x4, 0x10        # flags of an operation
+MSG_PEEK = 0x2
+MORE, LATER = 1, 2              # an attempt: a part was moved; it would wait for no event
 
 # States as the scheduler's event has them, by the first letter.
 STATES = {"R": "runnable", "S": "interruptible", "D": "uninterruptible", "I": "idle",
@@ -38,12 +40,13 @@ class Task:
 @dataclass
 class Conn:
     n: int                      # in the order of attaching
-    raw: int
+    raw: tuple                  # its context's number, and its own
     t_attach: int
     fd: int = -1
     pair: tuple = None
     arrivals: list = field(default_factory=list)
     t_detach: int = None
+    cause: str = ""             # of its close: detach, shutdown, end, or "" where it is not told
     deadline: dict = field(default_factory=lambda: {"read": NEVER, "write": NEVER})
     taken: list = field(default_factory=list)           # (t, bytes) by reads
 
@@ -69,14 +72,10 @@ class Op:
     behind: list                # operations of its side that were pending at submission
     side_deadline: int          # of its side, at submission
     side: str = ""
-    tries: list = field(default_factory=list)           # (t, pid, bytes, ret)
-    arms: list = field(default_factory=list)            # t
-    runs: list = field(default_factory=list)            # (t, pid)
-    blocks: list = field(default_factory=list)          # (t, pid)
-    wakes: list = field(default_factory=list)           # (t, lane, pid) of its sleeper
+    peeks: bool = False         # a read that leaves the data there
+    past: list = field(default_factory=list)            # (event, lane): tries and what is between
     interrupt: tuple = None                             # (t, lane, pid)
     moves: list = field(default_factory=list)           # (t, lane, deadline, before)
-    readies: list = field(default_factory=list)         # (t, lane)
     fired: tuple = None                                 # (t, own or side)
     cancel: object = None                               # the event of the call
     t1: int = None
@@ -86,7 +85,7 @@ class Op:
     error: int = 0
     which: int = 0
     late: int = 0
-    by_exit: bool = False
+    by_end: bool = False        # closed with its context
     due: int = NEVER            # the earlier of its deadlines when it ended
     said: tuple = None          # in a counterexample: the words: result, course, rule, label
 
@@ -94,9 +93,39 @@ class Op:
     def ended(self):
         return self.t1 is not None
 
+    def had(self, name):
+        """Its events of that name."""
+        return [event for event, _ in self.past if event.name == name]
+
+    def last(self, name, before=None):
+        """Where in its past the last event of that name is, or -1."""
+        past = self.past[:before]
+        return max((at for at, (event, _) in enumerate(past) if event.name == name), default=-1)
+
+    @property
+    def tries(self):
+        return self.had("cio_try")
+
+    @property
+    def arms(self):
+        return self.had("cio_arm")
+
+    @property
+    def runs(self):
+        return self.had("cio_run")
+
+    @property
+    def blocks(self):
+        return self.had("cio_block")
+
     @property
     def waited(self):
         return bool(self.arms)
+
+    @property
+    def at_once(self):
+        """No attempt found that it would have to wait."""
+        return not self.waited and all(attempt.ret in (0, MORE) for attempt in self.tries)
 
     @property
     def decided(self):
@@ -149,9 +178,10 @@ class Run:
     steps: list
     t0: int
     t1: int
-    mixed: bool                 # two contexts had the same numbers at once
+    mixed: bool                 # contexts that are not told apart had the same numbers at once
     hidden: int                 # other tasks that ran
     ending: str = ""            # of a counterexample: how it goes wrong
+    engines: dict = field(default_factory=dict)         # of contexts whose workers were seen
 
     @property
     def by_end(self):
@@ -160,6 +190,11 @@ class Run:
     @property
     def pending(self):
         return [op for op in self.ops if not op.ended]
+
+    def threads(self, op):
+        """Whether a worker sleeps for what waits."""
+        engine = self.engines.get(op.conn.raw[0], self.engine)
+        return engine == "thread" or engine == "both" and bool(op.blocks)
 
     def task_name(self, lane):
         if lane == IRQ:
@@ -221,11 +256,15 @@ class _Builder:
         self.open = {}          # pid -> (t, state, numbers of operations): its bar
         self.woken = {}         # pid -> the wake that it has not run for yet
         self.asleep = set()
+        self.strange = {}       # pid -> its wakes by timers of no concern to us, and their steps
         self.loopback = {}      # processor -> whether what came there last was from here
         self.exiting = set()
         self.timers = {}        # processor -> the step of a timer of ours that came there
         self.readied = {}       # processor -> operations that were just made ready there
         self.mixed = False
+        self.engines = {}       # context -> engine
+        self.posted = {}        # context -> operations whose completions are in its ring
+        self.held = {}          # (context, id) -> one whose completion only its id gets
         self.uses_outside = False
 
     # Where something happened.
@@ -245,13 +284,18 @@ class _Builder:
     def step(self, event, kind, ops=(), lane=None, **more):
         step = Step(event.t, kind, lane or self.lane(event), tuple(op.n for op in ops), event, more)
         self.steps.append(step)
+        if step.lane.startswith("task:") and kind != "wakes_up":
+            self.strange.pop(int(step.lane[5:]), None)
         bar = step.lane.startswith("task:") and self.open.get(int(step.lane[5:]))
         if bar:
             bar[2].update(step.ops)
         return step
 
     def op(self, event):
-        return self.live_ops.get((event.conn, event.id))
+        return self.live_ops.get((event.whose, event.id))
+
+    def happens(self, event, op):
+        op.past.append((event, self.lane(event)))
 
     def side_ops(self, raw, side):
         return [op for (conn, _), op in self.live_ops.items() if conn == raw and op.side == side]
@@ -259,12 +303,12 @@ class _Builder:
     # One method for each event.
 
     def cio_attach(self, event):
-        if event.conn in self.live_conns:
+        if event.whose in self.live_conns:
             self.mixed = True
-        conn = Conn(len(self.conns) + 1, event.conn, event.t, event.fd,
-                    self.pairs.get((event.conn, event.t)))
+        conn = Conn(len(self.conns) + 1, event.whose, event.t, event.fd,
+                    self.pairs.get((event.whose, event.t)))
         self.conns.append(conn)
-        self.live_conns[event.conn] = conn
+        self.live_conns[event.whose] = conn
         if conn.pair:
             self.conn_of_pair[conn.pair] = conn
         self.step(event, "attach", conn=conn)
@@ -280,25 +324,29 @@ class _Builder:
         return self.live_conns[raw]
 
     def cio_detach(self, event):
-        conn = self.conn(event.conn, event.t)
+        conn = self.conn(event.whose, event.t)
         conn.t_detach = event.t
-        del self.live_conns[event.conn]
-        self.step(event, "detach", conn=conn, by_exit=self.by_exit(event))
+        conn.cause = event.cause
+        del self.live_conns[event.whose]
+        self.step(event, "detach", conn=conn)
 
-    def by_exit(self, event):
+    def by_end(self, event, conn):
+        """Whether a close is of the whole context; a guess where it is not told."""
         task = self.tasks.get(event.pid)
-        return event.pid in self.exiting or (task is not None and task.kthread)
+        return conn.cause != "detach" if conn.cause else \
+            event.pid in self.exiting or (task is not None and task.kthread)
 
     def cio_submit(self, event):
-        conn = self.conn(event.conn, event.t)
-        if (event.conn, event.id) in self.live_ops:
+        conn = self.conn(event.whose, event.t)
+        if (event.whose, event.id) in self.live_ops:
             self.mixed = True
         side = "write" if event.opcode in WRITES else "read"
         op = Op(len(self.ops) + 1, conn, event.id, event.opcode, event.len, event.flagbits,
-                event.deadline, event.pid, event.t, self.side_ops(event.conn, side),
+                event.deadline, event.pid, event.t, self.side_ops(event.whose, side),
                 conn.deadline[side], side)
+        op.peeks = side == "read" and bool(event.msg_flags & MSG_PEEK)
         self.ops.append(op)
-        self.live_ops[(event.conn, event.id)] = op
+        self.live_ops[(event.whose, event.id)] = op
         self.waits_for[event.pid] = self.pending_of(event.pid)
         self.work_at(event.pid, op)
         self.step(event, "submit", [op], op=op)
@@ -307,9 +355,9 @@ class _Builder:
         op = self.op(event)
         if not op:
             return
-        if op.side == "read":
-            op.conn.taken.append((event.t, event.bytes - (op.tries[-1][2] if op.tries else 0)))
-        op.tries.append((event.t, event.pid, event.bytes, event.ret))
+        if op.side == "read" and not op.peeks:
+            op.conn.taken.append((event.t, event.bytes - (op.tries[-1].bytes if op.tries else 0)))
+        self.happens(event, op)
         self.step(event, "try", [op], op=op)
 
     def cio_arm(self, event):
@@ -317,16 +365,15 @@ class _Builder:
         if not op:
             return
         op.side = event.side
-        op.arms.append(event.t)
+        self.happens(event, op)
         self.step(event, "arm", [op], op=op)
 
     def cio_ready(self, event):
-        ops = self.side_ops(event.conn, event.side)
-        lane = self.lane(event)
+        ops = self.side_ops(event.whose, event.side)
         for op in ops:
-            op.readies.append((event.t, lane))
+            self.happens(event, op)
         self.readied[event.cpu] = ops
-        self.step(event, "ready", ops, conn=self.conn(event.conn, event.t))
+        self.step(event, "ready", ops, conn=self.conn(event.whose, event.t))
 
     def work_at(self, pid, op):
         waited = self.waits_for.setdefault(pid, [])
@@ -339,14 +386,14 @@ class _Builder:
         op = self.op(event)
         self.claim.pop(event.runner, None)
         if op:
-            op.runs.append((event.t, event.runner))
+            self.happens(event, op)
             self.work_at(event.runner, op)
             self.step(event, "run", [op], op=op)
 
     def cio_block(self, event):
         op = self.op(event)
         if op:
-            op.blocks.append((event.t, event.runner))
+            self.happens(event, op)
             self.claim[event.runner] = op
             self.work_at(event.runner, op)
             self.step(event, "block", [op], op=op)
@@ -358,8 +405,8 @@ class _Builder:
             self.step(event, "interrupt", [op], op=op)
 
     def cio_deadline_set(self, event):
-        conn = self.conn(event.conn, event.t)
-        ops = self.side_ops(event.conn, event.side)
+        conn = self.conn(event.whose, event.t)
+        ops = self.side_ops(event.whose, event.side)
         for op in ops:
             op.moves.append((event.t, self.lane(event), event.deadline, event.before))
         conn.deadline[event.side] = event.deadline
@@ -369,17 +416,17 @@ class _Builder:
         if event.id:
             ops = [op for op in [self.op(event)] if op]
         else:
-            ops = self.side_ops(event.conn, event.side)
+            ops = self.side_ops(event.whose, event.side)
         for op in ops:
             op.fired = (event.t, "own" if event.id else "side")
         timer = self.timers.get(event.cpu)
         if timer:
             timer.ops = tuple(sorted({*timer.ops, *(op.n for op in ops)}))
-        self.step(event, "fired", ops, conn=self.conn(event.conn, event.t))
+        self.step(event, "fired", ops, conn=self.conn(event.whose, event.t))
 
     def cio_deadline_stale(self, event):
-        self.step(event, "stale", self.side_ops(event.conn, event.side),
-                  conn=self.conn(event.conn, event.t))
+        self.step(event, "stale", self.side_ops(event.whose, event.side),
+                  conn=self.conn(event.whose, event.t))
 
     def cio_cancel(self, event):
         lane = self.lane(event)
@@ -393,22 +440,28 @@ class _Builder:
 
     @staticmethod
     def covers(event, op):
+        if event.ctx != op.conn.raw[0]:
+            return False
         if event.scope == "id":
             return event.target == op.id
         if event.scope == "conn":
-            return event.target == op.conn.raw and \
+            return event.target == op.conn.raw[1] and \
                 (not event.sides or event.sides & (1 if op.side == "read" else 2))
         return True
 
     def cio_complete(self, event):
-        op = self.live_ops.pop((event.conn, event.id), None)
+        op = self.live_ops.pop((event.whose, event.id), None)
+        if op and op.flags & HOLD:
+            self.held[event.ctx, event.id] = op
+        else:
+            self.posted.setdefault(event.ctx, []).append(op)
         if not op:
             return
         op.t1, op.end_lane = event.t, self.lane(event)
         op.reason, op.bytes, op.error = event.reason, event.bytes, event.error
         op.which, op.late = event.which, event.late
         op.due = min(op.own_deadline, op.conn.deadline[op.side])
-        op.by_exit = self.by_exit(event)
+        op.by_end = self.by_end(event, op.conn)
         self.release(op)
         self.step(event, "complete", [op], op=op)
 
@@ -421,11 +474,23 @@ class _Builder:
                 ops.remove(op)
 
     def cio_reap(self, event):
-        ops = [op for op in self.waits_for.get(event.pid, []) if op.ended]
-        self.step(event, "reap", ops)
+        self.step(event, "reap", self.reaped(event))
         self.waits_for[event.pid] = self.pending_of(event.pid)
 
+    def reaped(self, event):
+        """Whose completions: that of one that was held, or the oldest of the ring."""
+        if event.reaped is None:
+            return [op for op in self.waits_for.get(event.pid, []) if op.ended]
+        if event.reaped:
+            ops = [self.held.pop((event.ctx, event.reaped), None)]
+        else:
+            posted = self.posted.get(event.ctx, [])
+            ops = posted[:event.count]
+            del posted[:event.count]
+        return [op for op in ops if op]
+
     def cio_worker_start(self, event):
+        self.engines[event.ctx] = event.engine
         self.step(event, "worker_start")
 
     def cio_worker_stop(self, event):
@@ -511,8 +576,21 @@ class _Builder:
             return
         self.asleep.add(pid)
         ops = [self.claim[pid]] if pid in self.claim else self.pending_of(pid)
-        if self.tasks[pid].role in ("program", "worker") and ops:
+        if pid in self.strange and ops:
+            self.sleeps_on(pid)
+        elif self.tasks[pid].role in ("program", "worker") and ops:
             self.step(event, "sleep", ops, lane=f"task:{pid}", state=state)
+        if state == "idle":
+            self.waits_for.pop(pid, None)
+
+    def sleeps_on(self, pid):
+        """It was woken by a timer of no concern to us, did nothing, and sleeps again."""
+        if pid in self.woken:
+            return              # while it was about to
+        wakes, steps = self.strange.pop(pid)
+        for wake in wakes:
+            wake.ops = ()
+        self.steps = [step for step in self.steps if not any(step is other for other in steps)]
 
     def runs(self, event):
         pid = event.next_pid
@@ -523,8 +601,10 @@ class _Builder:
             return
         wake.t1 = event.t
         if was_asleep and wake.ops:
-            self.step(event, "wakes_up", [self.ops[n - 1] for n in wake.ops], lane=f"task:{pid}",
-                      after=event.t - wake.t0)
+            step = self.step(event, "wakes_up", [self.ops[n - 1] for n in wake.ops],
+                             lane=f"task:{pid}", after=event.t - wake.t0)
+            if pid in self.strange:
+                self.strange[pid][1].append(step)
 
     def sched_waking(self, event):
         pid = event.target
@@ -542,9 +622,13 @@ class _Builder:
         self.woken[pid] = wake
         self.arrows.append(wake)
         if op:
-            op.wakes.append((event.t, lane, pid))
+            self.happens(event, op)
         if ops and task.role in ("program", "worker"):
-            self.step(event, "wake", ops, target=pid)
+            step = self.step(event, "wake", ops, target=pid)
+            if task.role == "program" and event.in_hardirq and event.cpu not in self.timers:
+                wakes, steps = self.strange.setdefault(pid, ([], []))
+                wakes.append(wake)
+                steps.append(step)
 
     def build(self):
         for event in self.trace.events:
@@ -582,7 +666,8 @@ class _Builder:
         steps = [step for step in self.steps if t0 <= step.t <= t1 and step.lane in lanes]
         hidden = sum(1 for task in self.tasks.values() if task.pid and task.lane not in lanes)
         return Run(self.trace.header, self.trace.header.engine, self.tasks, lanes, self.conns,
-                   self.ops, bars, arrows, steps, t0, t1, self.mixed, hidden)
+                   self.ops, bars, arrows, steps, t0, t1, self.mixed, hidden,
+                   engines=self.engines)
 
 
 def build(trace):

@@ -70,7 +70,8 @@ def data(run):
                  "course": sentence(course(run, op)), "rule": rule_words(op),
                  "decided": {"t": at(op.decided[0]), "lane": op.decided[1]} if op.ended else None,
                  "due": at(op.due) if op.t0 <= op.due <= (op.t1 or 0) else None,
-                 "raw": f"conn={op.conn.raw} id={op.id}"} for op in run.ops],
+                 "raw": f"conn={op.conn.raw[1]} id={op.id}" +
+                        (f" ctx={op.conn.raw[0]}" if op.conn.raw[0] else "")} for op in run.ops],
         "steps": [{"t": at(step.t), "lane": step.lane, "kind": step.kind, "ops": step.ops,
                    "text": explain(run, step), "line": step.event.line} for step in run.steps],
     }

@@ -60,11 +60,16 @@ class Event:
     def in_softirq(self):
         return "s" in self.flags[2:4]
 
+    @property
+    def whose(self):
+        """A connection: its context's number, and its own."""
+        return self.ctx, self.conn
+
     def __getattr__(self, key):
-        try:
-            return self.__dict__["fields"][key]
-        except KeyError:
-            raise AttributeError(key) from None
+        fields = self.__dict__["fields"]
+        if key not in fields and key not in ABSENT:
+            raise AttributeError(key)
+        return fields[key] if key in fields else ABSENT[key]
 
 
 @dataclass
@@ -80,33 +85,36 @@ LOST = re.compile(r"^CPU:(\d+) \[LOST (\d+ )?EVENTS\]")
 
 _CONN = r"conn=(?P<conn>\d+)"
 _OP = _CONN + r" id=(?P<id>\d+)"
+_CTX = r"(?: ctx=(?P<ctx>\d+))?"
 _SOCK = r"sport=(?P<sport>\d+) dport=(?P<dport>\d+) saddr=(?P<saddr>\S+) daddr=(?P<daddr>\S+) " \
         r"saddrv6=(?P<saddrv6>\S+) daddrv6=(?P<daddrv6>\S+)"
 
 # The fields of the events that are made use of.
 PATTERNS = {name: re.compile(pattern) for name, pattern in {
     "cio_submit": _OP + r" (?P<opcode>\S+) user_data=(?P<user_data>\d+) len=(?P<len>\d+) "
-                  r"flags=(?P<flagbits>\S+) deadline=(?P<deadline>-?\d+)",
-    "cio_try": _OP + r" bytes=(?P<bytes>\d+) ret=(?P<ret>-?\d+)",
+                  r"flags=(?P<flagbits>\S+) deadline=(?P<deadline>-?\d+)"
+                  r"(?: msg_flags=(?P<msg_flags>\S+))?" + _CTX,
+    "cio_try": _OP + r" bytes=(?P<bytes>\d+) ret=(?P<ret>-?\d+)" + _CTX,
     "cio_arm": _OP + r" (?P<side>read|write) deadline=(?P<deadline>-?\d+) "
-               r"side_deadline=(?P<side_deadline>-?\d+)",
-    "cio_ready": _CONN + r" (?P<side>read|write)",
-    "cio_run": _OP + r" pid=(?P<runner>\d+)",
-    "cio_block": _OP + r" pid=(?P<runner>\d+)",
-    "cio_interrupt": _OP + r" pid=(?P<target>\d+)",
+               r"side_deadline=(?P<side_deadline>-?\d+)" + _CTX,
+    "cio_ready": _CONN + r" (?P<side>read|write)" + _CTX,
+    "cio_run": _OP + r" pid=(?P<runner>\d+)" + _CTX,
+    "cio_block": _OP + r" pid=(?P<runner>\d+)" + _CTX,
+    "cio_interrupt": _OP + r" pid=(?P<target>\d+)" + _CTX,
     "cio_deadline_set": _CONN + r" (?P<side>read|write) deadline=(?P<deadline>-?\d+) "
-                        r"before=(?P<before>-?\d+)",
-    "cio_deadline_fired": _OP + r" (?P<side>read|write) deadline=(?P<deadline>-?\d+)",
-    "cio_deadline_stale": _CONN + r" (?P<side>read|write)",
-    "cio_cancel": r"(?P<scope>\S+) target=(?P<target>\d+) sides=(?P<sides>\S+) ret=(?P<ret>-?\d+)",
+                        r"before=(?P<before>-?\d+)" + _CTX,
+    "cio_deadline_fired": _OP + r" (?P<side>read|write) deadline=(?P<deadline>-?\d+)" + _CTX,
+    "cio_deadline_stale": _CONN + r" (?P<side>read|write)" + _CTX,
+    "cio_cancel": r"(?P<scope>\S+) target=(?P<target>\d+) sides=(?P<sides>\S+) "
+                  r"ret=(?P<ret>-?\d+)" + _CTX,
     "cio_complete": _OP + r" (?P<opcode>\S+) user_data=(?P<user_data>\d+) (?P<reason>\S+) "
                     r"bytes=(?P<bytes>\d+) error=(?P<error>-?\d+) which=(?P<which>\d+) "
-                    r"late=(?P<late>-?\d+)",
-    "cio_reap": r"count=(?P<count>\d+)",
-    "cio_attach": _CONN + r" fd=(?P<fd>-?\d+)",
-    "cio_detach": _CONN,
-    "cio_worker_start": r"owner=(?P<owner>\d+) engine=(?P<engine>\S+)",
-    "cio_worker_stop": r"owner=(?P<owner>\d+) engine=(?P<engine>\S+)",
+                    r"late=(?P<late>-?\d+)" + _CTX,
+    "cio_reap": r"count=(?P<count>\d+)(?: id=(?P<reaped>\d+))?" + _CTX,
+    "cio_attach": _CONN + r" fd=(?P<fd>-?\d+)(?: cookie=(?P<cookie>\S+) inode=\d+)?" + _CTX,
+    "cio_detach": _CONN + r"(?: cause=(?P<cause>\S+))?" + _CTX,
+    "cio_worker_start": r"owner=(?P<owner>\d+) engine=(?P<engine>\S+)" + _CTX,
+    "cio_worker_stop": r"owner=(?P<owner>\d+) engine=(?P<engine>\S+)" + _CTX,
     "sched_switch": r"prev_comm=(?P<prev_comm>.*?) prev_pid=(?P<prev_pid>\d+) prev_prio=-?\d+ "
                     r"prev_state=(?P<state>\S+) ==> next_comm=(?P<next_comm>.*?) "
                     r"next_pid=(?P<next_pid>\d+) next_prio=-?\d+",
@@ -120,17 +128,20 @@ PATTERNS = {name: re.compile(pattern) for name, pattern in {
     "hrtimer_expire_entry": r"hrtimer=(?P<timer>\S+) function=(?P<function>\S+)",
     "hrtimer_expire_exit": r"hrtimer=(?P<timer>\S+)",
     "tcp_probe": r"(?:family=\S+ )?src=(?P<local>\S+) dest=(?P<remote>\S+) "
-                 r".*?data_len=(?P<bytes>\d+)",
-    "tcp_receive_reset": r"(?:family=\S+ )?" + _SOCK,
+                 r".*?data_len=(?P<bytes>\d+)(?:.*? sock_cookie=(?P<cookie>\S+))?",
+    "tcp_receive_reset": r"(?:family=\S+ )?" + _SOCK + r"(?: sock_cookie=(?P<cookie>\S+))?",
     "tcp_send_reset": r"",
     "inet_sock_set_state": r"family=\S+ protocol=(?P<protocol>\S+) " + _SOCK +
                            r" oldstate=(?P<oldstate>\S+) newstate=(?P<newstate>\S+)",
 }.items()}
 
+# What older modules and kernels do not say, and what is taken for it.
+ABSENT = {"ctx": 0, "msg_flags": 0, "cookie": "", "cause": "", "reaped": None}
+
 # Words that stay words; all other fields are whole numbers.
 WORDS = {"opcode", "side", "scope", "reason", "engine", "state", "comm", "prev_comm", "next_comm",
          "child_comm", "timer", "function", "local", "remote", "protocol", "oldstate", "newstate",
-         "saddr", "daddr", "saddrv6", "daddrv6"}
+         "saddr", "daddr", "saddrv6", "daddrv6", "cookie", "cause"}
 
 
 def _fields(match):

@@ -75,7 +75,7 @@ def _done(op):
         return "C4"
     if op.side == "write":
         return "C5"
-    return "C1" if op.waited else "C19"
+    return "C19" if op.at_once else "C1"
 
 
 def _error(op):
@@ -94,5 +94,5 @@ def rule(op):
     if op.reason == "canceled":
         return "C21" if in_queue(op) else "C30"
     if op.reason == "closed":
-        return "C34" if op.by_exit else "C32"
+        return "C34" if op.by_end else "C32"
     return _error(op) if op.reason == "error" else _done(op)

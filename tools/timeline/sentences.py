@@ -3,7 +3,7 @@
 
 import errno
 
-from .model import IRQ, NOWAIT, OUTSIDE, SIGHUP
+from .model import IRQ, LATER, MORE, NOWAIT, OUTSIDE, SIGHUP
 from .parse import NEVER
 from .rules import WORDING, at_entry, in_queue, moved_earlier, rule
 
@@ -13,6 +13,7 @@ STATE_WORDS = {"interruptible": "interruptible: a signal or a wake-up ends the s
                "uninterruptible": "uninterruptible or killable: its wake-up ends the sleep",
                "idle": "idle", "stopped": "stopped"}
 HOUR = 3600 * 10**9
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
 
 def duration(ns):
@@ -119,9 +120,9 @@ def _done_words(op):
         return "the socket is ready"
     if op.side == "read" and not op.bytes:
         return "it asked for nothing" if not op.len else "the peer has closed, end of file"
-    there = "" if op.waited else " at once"
-    return f"all was accepted{there}" if op.side == "write" else \
-        "its data came" if op.waited else "data was there"
+    if op.side == "write":
+        return f"all was accepted{' at once' if op.at_once else ''}"
+    return "data was there" if op.at_once else "its data came"
 
 
 def _error_words(run, op):
@@ -147,7 +148,8 @@ def _why(run, op):
     if op.reason == "canceled":
         return _cancel_words(run, op)
     if op.reason == "closed":
-        return "its context ended" if op.by_exit else "its connection was detached"
+        return "its connection was detached" if not op.by_end else \
+            "its context was shut down" if op.conn.cause == "shutdown" else "its context ended"
     return _error_words(run, op) if op.reason == "error" else _done_words(op)
 
 
@@ -185,30 +187,99 @@ def rule_words(op):
 
 # Its course: who slept where, what woke it.
 
+def _attempt(n):
+    return f"{ORDINALS[n - 1]} attempt" if n <= len(ORDINALS) else f"attempt {n}"
+
+
+def _place(run, op, at):
+    """Where the attempt was made that stands there in its past."""
+    event, lane = op.past[at]
+    if run.tasks[event.pid].role == "worker":
+        return f"in {run.task_name(lane)}"
+    armed = any(before.name == "cio_arm" for before, _ in op.past[:at])
+    return f"in the waiting thread, {run.task_name(lane)}" if armed else "in the calling thread"
+
+
+def _again_at_once(op, ret):
+    """What made it try again without waiting, after an attempt that returned this."""
+    before = _attempt(len(op.tries) - 1)
+    return {MORE: f"its {before} had moved a part of it",
+            LATER: f"there could be room again right after its {before}"}.get(
+                ret, f"an event came during its {before}")
+
+
+def _again_after_waiting(run, op, between, ret):
+    """The same after it was armed, from what was between the two."""
+    if ret is None:
+        return "its turn came"
+    names = [event.name for event, _ in between]
+    wakes = [lane for event, lane in between if event.name == "sched_waking"]
+    readies = [lane for event, lane in between if event.name == "cio_ready"]
+    if wakes:
+        what = "for the next attempt" if ret == LATER else "with news from the socket"
+        return f"{run.task_name(wakes[-1])} woke it {what}"
+    if "cio_block" in names:
+        return "an event came before it slept"
+    if ret == MORE:
+        return f"the turn of its {_attempt(len(op.tries) - 1)} was over"
+    if run.threads(op):
+        return "the socket was looked at once more now that it was armed"
+    return f"{run.task_name(readies[-1])} made it ready" if readies else "its turn came again"
+
+
+def _again(run, op):
+    """What made its last attempt be made: in the words of a clause, or none for the first."""
+    last = op.last("cio_try")
+    before = op.last("cio_try", last)
+    between = op.past[before + 1:last]
+    ret = op.past[before][0].ret if before >= 0 else None
+    if any(event.name == "cio_arm" for event, _ in between):
+        return _again_after_waiting(run, op, between, ret)
+    return _again_at_once(op, ret) if before >= 0 else ""
+
+
+def _decided(op):
+    return {"deadline": "the deadline passed", "closed": "the close came",
+            "canceled": "the cancel came"}.get(op.reason, "its end came")
+
+
+def _last_words(run, op):
+    """How it ended, where no sleeping worker was interrupted for that."""
+    tried, taken, armed = (op.last(name) for name in ("cio_try", "cio_run", "cio_arm"))
+    if max(tried, taken) < armed:
+        return f"{_who_ended(run, op)} ended it then and there"
+    if tried < taken:
+        return f"{run.task_name(op.past[taken][1])} took it, and {_decided(op)} before " \
+               f"{'another' if tried >= 0 else 'any'} attempt"
+    attempt = f"its {_attempt(len(op.tries))}, {_place(run, op, tried)},"
+    how = f"{attempt} ended it" if op.reason in ("done", "error") else \
+        f"{_decided(op)} during {attempt[:-1]}"
+    again = _again(run, op)
+    return f"{again}, and {how}" if again else how
+
+
 def _sleeper_words(run, op):
-    begun, pid = op.blocks[-1]
-    wakes = [wake for wake in op.wakes if wake[0] >= begun]
-    text = f"worker {pid} slept for it, interruptible"
+    begun = op.last("cio_block")
+    pid = op.past[begun][0].runner
+    wakes = [event for event, _ in op.past[begun:] if event.name == "sched_waking"]
+    text = f"worker {pid} slept for it, interruptible" if wakes or len(op.blocks) > 1 else \
+        f"worker {pid} was about to sleep for it"
     if len(op.blocks) > 1:
         text += f", {len(op.blocks)} times, the last time"
-    if not wakes:
-        return text
-    woken, lane, _ = wakes[-1]
-    text += f"{' ' if len(op.blocks) > 1 else ', '}{duration(woken - begun)}"
+    if wakes:
+        text += f"{' ' if len(op.blocks) > 1 else ', '}" \
+                f"{duration(wakes[-1].t - op.past[begun][0].t)}"
     if op.interrupt:
-        return text + f"; {_who_ended(run, op)} won it and sent the worker SIGHUP, " \
-                      f"which woke it; the worker ended it " \
-                      f"{duration(op.t1 - op.interrupt[0])} later"
-    return text + f"; {run.task_name(lane)} woke it with news from the socket, and it tried again"
+        when = ", which woke it" if wakes else " before it slept"
+        return text + f"; {_who_ended(run, op)} won it and sent the worker SIGHUP{when}; " \
+                      f"the worker ended it {duration(op.t1 - op.interrupt[0])} later"
+    return f"{text}; {_last_words(run, op)}"
 
 
 def _queue_words(run, op):
-    waited = duration(op.decided[0] - op.arms[0])
-    text = f"it waited {waited} in the {op.side} side's queue, with no thread asleep for it"
-    if op.readies and op.runs and op.runs[-1][0] > op.arms[-1]:
-        by = run.task_name(op.readies[-1][1])
-        return text + f"; {by} made it ready, and {run.task_name(f'task:{op.runs[-1][1]}')} ran it"
-    return text + f"; {_who_ended(run, op)} ended it then and there"
+    waited = duration(op.decided[0] - op.arms[0].t)
+    return f"it waited {waited} in the {op.side} side's queue, with no thread asleep for it; " \
+           f"{_last_words(run, op)}"
 
 
 def course(run, op):
@@ -220,14 +291,15 @@ def course(run, op):
     if at_entry(op):
         return f"{submitter} submitted it, and it ended before any attempt"
     if not op.waited:
-        when = "the deadline passed during its first attempt" if op.reason == "deadline" else \
-            "its first attempt ended it"
-        return f"{submitter} submitted it, and {when}"
+        return f"{submitter} submitted it{';' if len(op.tries) > 1 else ', and'} " \
+               f"{_last_words(run, op)}"
     how = _sleeper_words(run, op) if op.blocks else _queue_words(run, op)
     return f"{submitter} submitted it, and it had to wait; {how}"
 
 
 # Single steps.
+
+CLOSES = {"shutdown": ", for its context is shut down", "end": ", for its context ends"}
 
 def _when(t, deadline):
     if deadline == NEVER:
@@ -305,6 +377,8 @@ def _signal(run, step):
 
 
 def _sleep(run, step):
+    if step.more["state"] == "idle":
+        return "{who} leaves the processor: there is no more work for it."
     what = ", ".join(name(run.ops[n - 1]) for n in step.ops)
     return f"{{who}} leaves the processor and sleeps for {what} " \
            f"({STATE_WORDS[step.more['state']]})."
@@ -326,12 +400,15 @@ def _complete(run, step):
 
 
 def _reap(run, step):
-    return f"{{who}} is handed {count(step.event.count, 'completion')}."
+    whose = f": {', '.join(name(run.ops[n - 1]) for n in step.ops)}" \
+        if len(step.ops) == step.event.count > 0 else ""
+    return f"{{who}} is handed {count(step.event.count, 'completion')}{whose}."
 
 
 STEPS = {
     "attach": lambda run, step: f"{{who}} attaches a socket: conn {step.more['conn'].n}.",
-    "detach": lambda run, step: f"{{who}} closes conn {step.more['conn'].n}.",
+    "detach": lambda run, step: f"{{who}} closes conn {step.more['conn'].n}" +
+                                CLOSES.get(step.event.cause, "") + ".",
     "submit": _submit, "try": _try, "arm": _arm, "ready": _ready,
     "run": lambda run, step: f"{{who}} takes {name(step.more['op'])} to try it.",
     "block": lambda run, step: f"{{who}} declares itself asleep for {name(step.more['op'])}, "

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which socket is whose: TCP's events name addresses, ours name connections.
 
-No event has both.  But what comes for a TCP socket that an operation waits for makes its
-connection ready, or wakes the thread that sleeps for it, at once and in the same
+Of most sockets both name a cookie: ours when it is attached, TCP's with what comes for it.
+Where an older recording has none, what comes for a TCP socket that an operation waits for
+makes its connection ready, or wakes the thread that sleeps for it, at once and in the same
 context; a write's segments are delivered while it is tried; and a program that connects
 attaches right after.  A socket for which none of this was seen stays unknown.
 """
@@ -50,9 +51,11 @@ def arrival_of(event):
 
 class _Matcher:
     def __init__(self):
-        self.pair_of = {}       # (conn's number, time of its attaching) -> pair
+        self.pair_of = {}       # (conn, time of its attaching) -> pair; a conn as in its events
+        self.cookie_of = {}     # the same -> cookie
+        self.pair_with = {}     # cookie -> pair
         self.taken = set()
-        self.attached = {}      # conn's number -> time of its attaching
+        self.attached = {}      # conn -> time of its attaching
         self.recent = {}        # processor -> pair that something came for just now
         self.connected = {}     # pid -> pair
         self.blocked = {}       # pid of a thread -> conn it sleeps for
@@ -69,6 +72,8 @@ class _Matcher:
         arrival = arrival_of(event)
         if arrival:
             self.recent[event.cpu] = arrival.pair
+            if event.cookie:
+                self.pair_with[event.cookie] = arrival.pair
             if event.pid in self.writing:
                 self.match(self.writing[event.pid], (arrival.remote, arrival.local))
         elif name == "sched_switch":
@@ -79,28 +84,37 @@ class _Matcher:
                     _address(event.saddr, event.saddrv6, event.sport),
                     _address(event.daddr, event.daddrv6, event.dport))
         elif name == "cio_attach":
-            self.attached[event.conn] = event.t
-            self.match(event.conn, self.connected.pop(event.pid, None))
+            self.attached[event.whose] = event.t
+            self.cookie_of[event.whose, event.t] = event.cookie
+            self.match(event.whose, self.connected.pop(event.pid, None))
         elif name == "cio_ready":
             if event.in_softirq:
-                self.match(event.conn, self.recent.get(event.cpu))
+                self.match(event.whose, self.recent.get(event.cpu))
         elif name == "cio_block":
-            self.blocked[event.runner] = event.conn
+            self.blocked[event.runner] = event.whose
         elif name == "sched_waking":
             if event.in_softirq and event.target in self.blocked:
                 self.match(self.blocked[event.target], self.recent.get(event.cpu))
         elif name == "cio_submit":
             if event.opcode in ("send", "sendmsg"):
-                self.writing[event.pid] = event.conn
+                self.writing[event.pid] = event.whose
         elif name == "cio_run":
             self.blocked.pop(event.runner, None)
         elif name in ("cio_try", "cio_complete"):
             self.writing.pop(event.pid, None)
 
 
+    def pairs(self):
+        """What the cookies say, and of the rest what does not contradict them."""
+        known = {key: self.pair_with[cookie] for key, cookie in self.cookie_of.items()
+                 if cookie in self.pair_with}
+        taken = set(known.values())
+        return {key: pair for key, pair in self.pair_of.items() if pair not in taken} | known
+
+
 def match_sockets(events):
-    """{(conn's number, time of its attaching): (local, remote)} for what can be told."""
+    """{(conn, time of its attaching): (local, remote)} for what can be told."""
     matcher = _Matcher()
     for event in events:
         matcher.see(event)
-    return matcher.pair_of
+    return matcher.pairs()

@@ -176,7 +176,7 @@ class _Reader:
     def moved(self, process, index, before, state):
         op = next((op for op in self.ops if op.n == index + 1), None)
         if not op:
-            op = Op(index + 1, Conn(1, 1, 0), index + 1, "recv", 0, 0, NEVER, process.pid,
+            op = Op(index + 1, Conn(1, (0, 1), 0), index + 1, "recv", 0, 0, NEVER, process.pid,
                     self.now + UNIT, [], NEVER, "read")
             self.ops.append(op)
         self.tell(process, f"moves read {op.n} from {before} to {state}", index)
@@ -221,9 +221,10 @@ class _Reader:
         if op.ended:
             how = f"read {op.n}: it ended, {op.reason}"
         else:
-            how = f"read {op.n}: it is {self.states[op.n]}, and stays so"
+            how = f"read {op.n}: it is {self.states[op.n]}, " + \
+                ("where the promise is broken" if self.broken else "and stays so")
         return how, "a counterexample of the model: one order of steps, of all that there are", \
-            "in the model the guard is taken out, and this is the harm", self.states[op.n]
+            "In the model the guard is taken out, and this is the harm", self.states[op.n]
 
     def ending(self):
         fault = self.header.command.rpartition(" ")[2]

@@ -15,6 +15,8 @@ HEADER = """# cio-timeline 1
 # clock: mono
 # lost: cpu0 {lost}
 # task: 10 made
+# task: 12 other
+# task: 20 peer
 # lines: {lines}
 """
 
@@ -22,13 +24,16 @@ HEADER = """# cio-timeline 1
 class Made:
     """Events at the times that are given, in us, by task 10 unless said otherwise."""
 
-    def __init__(self, engine="poll", lost=0):
+    def __init__(self, engine="poll", lost=0, ctx=0):
         self.engine = engine
         self.lost = lost
+        self.ctx = ctx          # of our events from here on; 0: as from a module that has none
         self.lines = []
 
     def add(self, us, text, pid=10, cpu=0, flags="....."):
         task = "<idle>" if pid == 0 else "<...>"
+        if self.ctx and text.startswith("cio_"):
+            text += f" ctx={self.ctx}"
         self.lines.append(f"  {task}-{pid}  [{cpu:03}] {flags}  "
                           f"{us // 10**6}.{us % 10**6:06}: {text}")
         return self
@@ -36,12 +41,19 @@ class Made:
     def irq(self, us, text, cpu=0):
         return self.add(us, text, pid=0, cpu=cpu, flags="d.h1.")
 
-    def attach(self, us, conn=1, fd=3):
-        return self.add(us, f"cio_attach: conn={conn} fd={fd}")
+    def of(self, ctx):
+        self.ctx = ctx
+        return self
 
-    def submit(self, us, id=1, opcode="recv", length=64, conn=1, deadline=NEVER, flags=0, pid=10):
+    def attach(self, us, conn=1, fd=3, cookie=""):
+        names = f" cookie={cookie} inode=7" if cookie else ""
+        return self.add(us, f"cio_attach: conn={conn} fd={fd}{names}")
+
+    def submit(self, us, id=1, opcode="recv", length=64, conn=1, deadline=NEVER, flags=0, pid=10,
+               msg_flags=0):
+        more = f" msg_flags={msg_flags:#x}" if self.ctx else ""
         return self.add(us, f"cio_submit: conn={conn} id={id} {opcode} user_data=0 len={length} "
-                            f"flags={flags:#x} deadline={deadline}", pid)
+                            f"flags={flags:#x} deadline={deadline}{more}", pid)
 
     def attempt(self, us, id=1, ret=-11, moved=0, conn=1, pid=10):
         return self.add(us, f"cio_try: conn={conn} id={id} bytes={moved} ret={ret}", pid)
@@ -49,6 +61,29 @@ class Made:
     def arm(self, us, id=1, side="read", conn=1, deadline=NEVER, side_deadline=NEVER, pid=10):
         return self.add(us, f"cio_arm: conn={conn} id={id} {side} deadline={deadline} "
                             f"side_deadline={side_deadline}", pid)
+
+    def ready(self, us, side="read", conn=1, pid=20, flags="....."):
+        """By the peer, unless said otherwise."""
+        return self.add(us, f"cio_ready: conn={conn} {side}", pid, flags=flags)
+
+    def worker(self, us, pid=11, engine=None):
+        return self.add(us, f"cio_worker_start: owner=10 engine={engine or self.engine}", pid)
+
+    def taken(self, us, id=1, conn=1, pid=10):
+        return self.add(us, f"cio_run: conn={conn} id={id} pid={pid}", pid)
+
+    def block(self, us, id=1, conn=1, pid=11):
+        return self.add(us, f"cio_block: conn={conn} id={id} pid={pid}", pid)
+
+    def wake(self, us, target=11, pid=20):
+        """And the woken one runs in the next us."""
+        self.add(us, f"sched_waking: comm=worker pid={target} prio=120", pid)
+        return self.switch(us + 1, following=target)
+
+    def switch(self, us, prev=0, state="S", following=0):
+        return self.add(us, f"sched_switch: prev_comm=made prev_pid={prev} prev_prio=120 "
+                            f"prev_state={state} ==> next_comm=made next_pid={following} "
+                            "next_prio=120", prev, flags="d..2.")
 
     def waits(self, us, **about):
         """Submitted at us, tried and armed within 3 us."""
@@ -68,10 +103,14 @@ class Made:
                             f"bytes={moved} error={error} which={which} late={late}", pid,
                         flags=flags)
 
-    def data(self, us, size, conn_port=1000, pid=20):
+    def reap(self, us, count=1, id=0, pid=10):
+        return self.add(us, f"cio_reap: count={count} id={id}", pid)
+
+    def data(self, us, size, conn_port=1000, pid=20, cookie=""):
         """Comes from the peer at port 2000, in its own context."""
         return self.add(us, f"tcp_probe: family=AF_INET src=127.0.0.1:{conn_port} "
-                            f"dest=127.0.0.1:2000 mark=0x0 data_len={size} snd_nxt=0x1",
+                            f"dest=127.0.0.1:2000 mark=0x0 data_len={size} snd_nxt=0x1" +
+                        (f" rcv_wnd=9 sock_cookie={cookie} skbaddr=0" if cookie else ""),
                         pid, flags="..s2.")
 
     def connects(self, us, conn_port=1000):

@@ -29,6 +29,10 @@ class Machine(unittest.TestCase):
         self.assertEqual(run.header.exit, 0)
         self.assertEqual(run.header.lost_events, 0)
         self.assertFalse(run.mixed)
+        self.assertEqual({conn.raw[0] for conn in run.conns}, {1})
+        self.assertTrue(all(conn.pair and conn.cause for conn in run.conns))
+        self.assertEqual(sorted(n for step in run.steps if step.kind == "reap" for n in step.ops),
+                         [op.n for op in run.ops])
         check_work(self, run)
 
     def test_the_thread_engine(self):
@@ -36,6 +40,25 @@ class Machine(unittest.TestCase):
 
     def test_the_poll_engine(self):
         self.check("poll")
+
+    def test_two_programs_at_once_are_kept_apart(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            file = os.path.join(scratch, "two.trace")
+            subprocess.run(
+                [TOOL, "record", "--machine", "--kernel", os.environ.get("KERNEL", "6.12"),
+                 "--add", os.path.join(OUT, "work") + ":/bin/work", "-o", file, "--", "sh", "-c",
+                 "work --engine thread & work --engine poll; wait"], check=True)
+            run = build(parse(file))
+        self.assertFalse(run.mixed)
+        self.assertEqual(sorted(run.engines.values()), ["poll", "thread"])
+        numbers = []
+        for ctx in run.engines:
+            ops = [op for op in run.ops if op.conn.raw[0] == ctx]
+            self.assertEqual(len({op.submitter for op in ops}), 1)
+            self.assertTrue(all(op.ended for op in ops))
+            self.assertEqual(bool([op for op in ops if op.blocks]), run.engines[ctx] == "thread")
+            numbers.append({(op.conn.raw[1], op.id) for op in ops})
+        self.assertTrue(numbers[0] & numbers[1])
 
     def test_events_are_lost_from_a_small_buffer_and_it_says_so(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -72,7 +95,7 @@ class Model(unittest.TestCase):
         self.assertIn("no step is possible any more", harm.ending)
         run = build(parse(os.path.join(OUT, "event-during-try-poll.trace")))
         read = run.ops[0]
-        self.assertEqual([attempt[3] for attempt in read.tries], [-errno.EAGAIN, 0])
+        self.assertEqual([attempt.ret for attempt in read.tries], [-errno.EAGAIN, 0])
         self.assertEqual((read.reason, read.bytes, read.waited), ("done", 16, False))
 
 

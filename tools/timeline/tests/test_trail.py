@@ -8,7 +8,7 @@ import unittest
 
 from timeline import trail
 from timeline.parse import Damaged
-from timeline.sentences import explain
+from timeline.sentences import explain, result
 
 from .test_parse import HERE, TOOL
 
@@ -75,6 +75,8 @@ class Trail(unittest.TestCase):
                       "Side_timer moves read 1 from QUEUED to ENDING",
                       "Side_timer finds that this does not hold: why != DEADLINE || !never_passes")
         self.assertIn("why != DEADLINE || !never_passes", run.ending)
+        self.assertEqual(result(run, run.ops[0]),
+                         "read 1: it is ENDING, where the promise is broken")
 
     def test_who_wakes_whom(self):
         run = made()

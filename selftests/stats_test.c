@@ -528,13 +528,14 @@ TEST_F(tcp, C14_what_was_counted_on_a_processor_that_is_gone_is_told)
 	struct cancelio_stats stats;
 	cpu_set_t first, second;
 	char byte;
+	int ret;
 
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	CPU_ZERO(&second);
 	CPU_SET(1, &second);
-	if (sched_setaffinity(0, sizeof(second), &second))
-		SKIP(return, "one processor");
+	if (access(SECOND_CPU, W_OK) || sched_setaffinity(0, sizeof(second), &second))
+		SKIP(return, "no second processor that can go");
 	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
 	common_op_flags = 0;
 	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
@@ -543,8 +544,9 @@ TEST_F(tcp, C14_what_was_counted_on_a_processor_that_is_gone_is_told)
 	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
 	EXPECT_EQ(1, stats.submitted);
 	ASSERT_EQ(0, write_file(SECOND_CPU, "0"));
-	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	ret = cio_stats(self->fd, 0, &stats);
 	ASSERT_EQ(0, write_file(SECOND_CPU, "1"));
+	ASSERT_EQ(0, ret);
 	EXPECT_EQ(1, stats.submitted);
 	EXPECT_EQ(1, stats.at_once);
 	EXPECT_EQ(1, stats.ended[CANCELIO_DONE]);

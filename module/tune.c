@@ -159,13 +159,14 @@ void cio_tune_schedule(const struct cio_tune *tune, struct task_struct *task,
 	struct sched_attr attr = {
 		.sched_policy = policy,
 		.sched_priority = tune->priority,
-		.sched_nice = tune->nice,
 	};
 
 	if (tune->is_set || tune->policy == SCHED_IDLE)
 		attr.sched_policy = tune->policy;
 	/* No thread of the kernel is refused this. */
 	sched_setattr_nocheck(task, &attr);
+	/* Which that call does not set for SCHED_IDLE. */
+	set_user_nice(task, tune->nice);
 }
 
 /*

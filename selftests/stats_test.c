@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a context counts, and how it is read and set to zero (C14, C60, C61). */
 #include "tcp_fixture.h"
+#include "watch.h"
 
 #include <linux/userfaultfd.h>
 #include <pthread.h>
@@ -11,6 +12,7 @@
 #define PAGE	4096
 #define TRIES	20
 #define ROUNDS	100
+#define SECOND_CPU	"/sys/devices/system/cpu/cpu1/online"
 
 static __u64 sum(const __u64 *histogram)
 {
@@ -18,6 +20,24 @@ static __u64 sum(const __u64 *histogram)
 	int i;
 
 	for (i = 0; i < CANCELIO_BUCKETS; i++)
+		all += histogram[i];
+	return all;
+}
+
+static int bucket_of(__s64 ns)
+{
+	int bucket = ns > 0 ? 64 - __builtin_clzll(ns) : 0;
+
+	return bucket < CANCELIO_BUCKETS ? bucket : CANCELIO_BUCKETS - 1;
+}
+
+/* How many took so long, from @least to @most ns, by the buckets of these. */
+static __u64 sum_between(const __u64 *histogram, __s64 least, __s64 most)
+{
+	__u64 all = 0;
+	int i;
+
+	for (i = bucket_of(least); i <= bucket_of(most); i++)
 		all += histogram[i];
 	return all;
 }
@@ -114,7 +134,7 @@ TEST_F(tcp, C14_lateness_and_wake_ups_are_told_as_histograms)
 	struct cancelio_op op;
 	struct cancelio_completion result;
 	struct cancelio_stats stats = {};
-	unsigned int bucket, called = 0, waited = 0;
+	unsigned int called = 0, waited = 0;
 	char bytes[8];
 
 	op = with_timeout(op_recv(self->conn, bytes, 8), 5 * MS);
@@ -123,21 +143,60 @@ TEST_F(tcp, C14_lateness_and_wake_ups_are_told_as_histograms)
 		ASSERT_EQ(0, run(self->fd, op, &result));
 		EXPECT_EXPIRED(result);
 		ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
-		bucket = 64 - __builtin_clzll(result.late);
-		if (bucket >= CANCELIO_BUCKETS)
-			bucket = CANCELIO_BUCKETS - 1;
-		EXPECT_LE(1, stats.late[bucket]);
+		EXPECT_LE(1, stats.late[bucket_of(result.late)]);
 		EXPECT_EQ(++called, sum(stats.late));
 	} while (!sum(stats.wake) && called < TRIES);
 	EXPECT_EQ(1, sum(stats.wake));
+	EXPECT_EQ(1, sum_between(stats.wake, 0, now() - result.ended));
 	/* WAIT instead of CALL. */
+	ASSERT_EQ(0, cio_stats(self->fd, CANCELIO_STATS_RESET, &stats));
 	do {
 		ASSERT_EQ(1, submit_one(self->fd, op));
 		ASSERT_EQ(1, reap(self->fd, &result));
 		ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
-		EXPECT_EQ(called + ++waited, sum(stats.late));
-	} while (sum(stats.wake) < 2 && waited < TRIES);
-	EXPECT_EQ(2, sum(stats.wake));
+		EXPECT_EQ(++waited, sum(stats.late));
+	} while (!sum(stats.wake) && waited < TRIES);
+	EXPECT_EQ(1, sum(stats.wake));
+	EXPECT_EQ(1, sum_between(stats.wake, 0, now() - result.ended));
+}
+
+/* It ended when it came: nothing waited, and late is the time since the clock's zero. */
+TEST_F(tcp, C14_deadline_long_ago_counts_as_the_longest_and_wakes_nobody)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	char byte;
+
+	/* The last bucket begins at 2^30 ns. */
+	sleep_until(5 * SECOND);
+	ASSERT_EQ(0, run(self->fd, with_deadline(op_recv(self->conn, &byte, 1), 1), &result));
+	EXPECT_EXPIRED(result);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, stats.at_once);
+	EXPECT_EQ(1, sum(stats.late));
+	EXPECT_EQ(1, stats.late[CANCELIO_BUCKETS - 1]);
+	EXPECT_EQ(0, sum(stats.wake));
+	EXPECT_EQ(0, sum(stats.start));
+}
+
+TEST_F(tcp, C14_data_that_wakes_a_call_counts_as_no_wake_up)
+{
+	struct late_send late = { .peer = self->peer };
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	struct cancelio_op op;
+	pthread_t thread;
+	char byte;
+
+	op = with_timeout(op_recv(self->conn, &byte, 1), LONG_ENOUGH);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_late, &late));
+	ASSERT_EQ(0, run(self->fd, op, &result));
+	pthread_join(thread, NULL);
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, stats.met);
+	EXPECT_EQ(0, sum(stats.wake));
+	EXPECT_EQ(0, sum(stats.late));
 }
 
 /* A thread that was woken by data does not say how long a timer's wake-up takes. */
@@ -175,8 +234,73 @@ TEST_F(tcp, C14_deadline_that_wakes_nobody_is_no_wake_up)
 	EXPECT_EQ(0, sum_from(stats.wake, 24));
 }
 
+/* By asking, without a sleep that would count. */
+static bool await_deadline(int fd)
+{
+	struct cancelio_stats stats = {};
+	__s64 end = after(LONG_ENOUGH);
+
+	while (!stats.ended[CANCELIO_DEADLINE] && now() < end)
+		if (cio_stats(fd, 0, &stats))
+			return false;
+	return stats.ended[CANCELIO_DEADLINE];
+}
+
+/* While @waiter waits for a completion: ends a held operation, and then completes one. */
+struct interlude {
+	int fd;
+	int peer;
+	__u64 conn;
+	__u64 held;
+	pid_t waiter;
+	struct cancelio_completion result;
+	bool went_well;
+};
+
+static void *end_held_first(void *argument)
+{
+	struct interlude *this = argument;
+	static char byte;
+
+	this->went_well = await_in_ioctl(&this->waiter) &&
+		!cio_deadline(this->fd, this->conn, CANCELIO_READ, 0, 0) &&
+		await_deadline(this->fd) &&
+		!cio_wait_op(this->fd, this->held, CANCELIO_NEVER, &this->result) &&
+		!cio_deadline(this->fd, this->conn, CANCELIO_READ, CANCELIO_NEVER, 0) &&
+		send(this->peer, "x", 1, 0) == 1 &&
+		submit_one(this->fd, op_recv(this->conn, &byte, 1)) == 1;
+	return NULL;
+}
+
+/* What a WAIT sleeps for is no held operation, which is late all the same. */
+TEST_F(tcp, C14_deadline_of_a_held_operation_is_no_wake_up_of_a_wait)
+{
+	struct interlude other = {
+		.fd = self->fd, .peer = self->peer, .conn = self->conn, .waiter = gettid(),
+	};
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	struct cancelio_op op;
+	pthread_t thread;
+	char byte;
+
+	op = with_flags(op_recv(self->conn, &byte, 1), CANCELIO_OP_HOLD);
+	ASSERT_EQ(1, cio_submit(self->fd, &op, 1, &other.held, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, end_held_first, &other));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	pthread_join(thread, NULL);
+	ASSERT_TRUE(other.went_well);
+	EXPECT_EXPIRED(other.result);
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, sum(stats.late));
+	EXPECT_EQ(0, sum(stats.wake));
+	EXPECT_EQ(0, stats.raced);
+}
+
 TEST_F(tcp, C20_time_behind_others_is_told_as_a_histogram)
 {
+	__s64 begin = now();
 	struct cancelio_completion results[2];
 	struct cancelio_stats stats;
 	char bytes[2];
@@ -192,8 +316,9 @@ TEST_F(tcp, C20_time_behind_others_is_told_as_a_histogram)
 	EXPECT_EQ(0, results[1].events);
 	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
 	EXPECT_EQ(1 + first, sum(stats.start));
-	/* It waited for A_WHILE, above 2^24 ns; the first one of workers for less. */
-	EXPECT_LE(1, sum_from(stats.start, 24));
+	/* The first one of workers waited for less. */
+	EXPECT_LE(1, sum_between(stats.start, A_WHILE - MS, now() - begin));
+	EXPECT_EQ(1 + first, sum_between(stats.start, 0, now() - begin));
 }
 
 /* One that ends before it was ever tried has no events, whatever stood in its place. */
@@ -235,9 +360,18 @@ static bool start_slow_read(struct slow_read *slow, pthread_t *thread, int peer,
 	       read(uffd, &fault, sizeof(fault)) == sizeof(fault);
 }
 
+/* A cancel in a thread of its own. */
+struct canceler {
+	int fd;
+	pid_t thread;
+};
+
 static void *cancel_all(void *argument)
 {
-	cio_cancel(*(int *)argument, CANCELIO_CANCEL_ALL, 0, 0);
+	struct canceler *canceler = argument;
+
+	__atomic_store_n(&canceler->thread, gettid(), __ATOMIC_RELEASE);
+	cio_cancel(canceler->fd, CANCELIO_CANCEL_ALL, 0, 0);
 	return NULL;
 }
 
@@ -266,11 +400,12 @@ TEST_F(tcp, C4_data_that_came_before_the_deadline_and_moved_after_it_counts_as_r
 	close(uffd);
 }
 
-TEST_F(tcp, C30_time_of_a_cancel_that_waits_is_told_as_a_histogram)
+/* The same for a deadline that was set when it had passed: the attempt does not heed it. */
+TEST_F(tcp, C4_data_that_moves_when_the_deadline_is_set_to_the_past_counts_as_raced)
 {
 	struct slow_read slow = { .fd = self->fd };
-	pthread_t thread, canceler;
 	struct cancelio_stats stats;
+	pthread_t thread;
 	char *page;
 	int uffd;
 
@@ -279,14 +414,142 @@ TEST_F(tcp, C30_time_of_a_cancel_that_waits_is_told_as_a_histogram)
 		SKIP(return, "no userfaultfd(2)");
 	slow.op = op_recv(self->conn, page, 1);
 	ASSERT_TRUE(start_slow_read(&slow, &thread, self->peer, uffd));
-	ASSERT_EQ(0, pthread_create(&canceler, NULL, cancel_all, &self->fd));
+	ASSERT_EQ(0, cio_deadline(self->fd, self->conn, CANCELIO_READ, 0, 0));
+	ASSERT_EQ(0, release_page(uffd, page));
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, slow.ret);
+	EXPECT_DONE(slow.result, 1);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(0, stats.met);
+	EXPECT_EQ(1, stats.raced);
+	EXPECT_EQ(1, stats.ended[CANCELIO_DONE]);
+	EXPECT_EQ(0, stats.ended[CANCELIO_DEADLINE]);
+	EXPECT_EQ(0, sum(stats.late));
+	EXPECT_EQ(0, sum(stats.wake));
+	close(uffd);
+}
+
+/* One of two cancels at the most has ended it; both have waited. */
+TEST_F(tcp, C30_time_of_a_cancel_that_waits_is_told_as_a_histogram)
+{
+	struct canceler cancelers[2] = { { .fd = self->fd }, { .fd = self->fd } };
+	struct slow_read slow = { .fd = self->fd };
+	pthread_t thread, threads[2];
+	struct cancelio_stats stats;
+	__s64 begin;
+	char *page;
+	int uffd, i;
+
+	page = held_page(&uffd);
+	if (!page)
+		SKIP(return, "no userfaultfd(2)");
+	slow.op = op_recv(self->conn, page, 1);
+	ASSERT_TRUE(start_slow_read(&slow, &thread, self->peer, uffd));
+	begin = now();
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, cancel_all, &cancelers[i]));
+		ASSERT_TRUE(await_in_ioctl(&cancelers[i].thread));
+	}
 	sleep_until(after(A_WHILE));
 	ASSERT_EQ(0, release_page(uffd, page));
-	pthread_join(canceler, NULL);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 	pthread_join(thread, NULL);
 	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
-	EXPECT_EQ(1, sum(stats.cancel));
+	EXPECT_EQ(2, sum(stats.cancel));
+	EXPECT_EQ(2, sum_between(stats.cancel, A_WHILE, now() - begin));
 	close(uffd);
+}
+
+/* What a thread sleeps for is waited for, too; what only waits ends at once. */
+TEST_F(tcp, C30_cancel_of_what_a_thread_sleeps_for_counts_and_of_what_waits_does_not)
+{
+	__u64 id, told = variant->engine == CANCELIO_ENGINE_THREAD ? 2 : 0;
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	__s64 begin = now();
+	struct cancelio_op op;
+	char byte;
+	int i;
+
+	/* Tried by the submitter: no worker is at it when the cancel comes. */
+	common_op_flags = 0;
+	op = op_recv(self->conn, &byte, 1);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(1, cio_submit(self->fd, &op, 1, &id, NULL));
+		if (told)
+			ASSERT_EQ(1, await_threads("thread", 'S', 1, 1));
+		ASSERT_EQ(1, cio_cancel(self->fd, i ? CANCELIO_CANCEL_ID : CANCELIO_CANCEL_ALL,
+					i ? id : 0, 0));
+		ASSERT_EQ(1, reap(self->fd, &result));
+		EXPECT_CANCELED(result);
+	}
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(told, sum(stats.cancel));
+	EXPECT_EQ(told, sum_between(stats.cancel, 1, now() - begin));
+	EXPECT_EQ(0, sum(stats.late));
+}
+
+/* The side's deadline is as good as the operation's; other ends meet none. */
+TEST_F(tcp, C14_only_what_is_DONE_before_a_deadline_has_met_it)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	struct cancelio_op op;
+	char byte;
+
+	op = op_recv(self->conn, &byte, 1);
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	ASSERT_EQ(0, run(self->fd, op, &result));
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(0, stats.met);
+	ASSERT_EQ(0, cio_deadline(self->fd, self->conn, CANCELIO_READ, after(LONG_ENOUGH), 0));
+	ASSERT_EQ(0, run(self->fd, with_flags(op, CANCELIO_OP_NOWAIT), &result));
+	EXPECT_ERROR(result, -EAGAIN);
+	ASSERT_EQ(1, submit_one(self->fd, op));
+	ASSERT_EQ(1, cio_cancel(self->fd, CANCELIO_CANCEL_ALL, 0, 0));
+	ASSERT_EQ(1, reap(self->fd, &result));
+	EXPECT_CANCELED(result);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(0, stats.met);
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	ASSERT_EQ(0, run(self->fd, op, &result));
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, stats.met);
+	EXPECT_EQ(0, stats.raced);
+}
+
+/* Each processor counts by itself. */
+TEST_F(tcp, C14_what_was_counted_on_a_processor_that_is_gone_is_told)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats stats;
+	cpu_set_t first, second;
+	char byte;
+	int ret;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	CPU_ZERO(&second);
+	CPU_SET(1, &second);
+	if (access(SECOND_CPU, W_OK) || sched_setaffinity(0, sizeof(second), &second))
+		SKIP(return, "no second processor that can go");
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	common_op_flags = 0;
+	ASSERT_EQ(0, run(self->fd, op_recv(self->conn, &byte, 1), &result));
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(first), &first));
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &stats));
+	EXPECT_EQ(1, stats.submitted);
+	ASSERT_EQ(0, write_file(SECOND_CPU, "0"));
+	ret = cio_stats(self->fd, 0, &stats);
+	ASSERT_EQ(0, write_file(SECOND_CPU, "1"));
+	ASSERT_EQ(0, ret);
+	EXPECT_EQ(1, stats.submitted);
+	EXPECT_EQ(1, stats.at_once);
+	EXPECT_EQ(1, stats.ended[CANCELIO_DONE]);
 }
 
 TEST_F(tcp, C60_reset_counts_from_zero)

@@ -2,8 +2,8 @@
 /*
  * How the threads of a context are scheduled, and who may ask for it (C14, C16, C52, C60).
  */
+#include "crew.h"
 #include "engine_fixture.h"
-#include "watch.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,6 +18,14 @@
 
 #define NOBODY		65534
 #define TRIES		20
+#define MANY_TRIES	100
+/* Of processor time, us. */
+#define A_MINUTE	60000000
+/*
+ * ns; shorter than the 100 ms after which RCU asks a thread in the kernel for its
+ * processor, which ends a spin as well.
+ */
+#define SPIN		(80U * 1000000)
 #define CPUSETS		"/sys/fs/cgroup/tune"
 #define REALTIME	"/sys/kernel/realtime"
 
@@ -48,30 +56,6 @@ static int try_setup(struct cancelio_setup setup)
 	return ret;
 }
 
-static const char *name_of(__u32 engine)
-{
-	return engine == CANCELIO_ENGINE_THREAD ? "thread" : "poll";
-}
-
-/* More workers than the first one: what a context begins with, it goes on with. */
-static int make_workers(int fd, int *peers, char *bytes, int count)
-{
-	__u64 conn;
-	int ends[2], i, ret;
-
-	for (i = 0; i < count; i++) {
-		ret = tcp_pair(AF_INET, ends) ?: cio_attach(fd, ends[0], &conn);
-		if (ret)
-			return ret;
-		close(ends[0]);
-		peers[i] = ends[1];
-		ret = submit_one(fd, with_flags(op_recv(conn, &bytes[i], 1), CANCELIO_OP_WORKER));
-		if (ret != 1)
-			return ret;
-	}
-	return 0;
-}
-
 /* All threads of the engine, at least one. */
 static int workers_of(__u32 engine, pid_t *pids, int max)
 {
@@ -80,67 +64,67 @@ static int workers_of(__u32 engine, pid_t *pids, int max)
 	return kernel_threads(name_of(engine), 0, pids, max);
 }
 
-TEST_F(engine, C52_workers_have_the_policy_and_the_priority_asked_for)
+/* How many of them are scheduled so. */
+static int crew_scheduled(const struct crew *crew, int policy, int priority, int nice)
 {
-	struct cancelio_setup setup = with_policy(variant->engine, SCHED_FIFO, 7, 0);
 	struct sched_param param;
-	int peers[4], fd = cio_open(), count, i;
-	char bytes[4];
-	pid_t pids[16];
+	int i, count = 0;
 
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, cio_setup(fd, &setup));
-	ASSERT_EQ(0, make_workers(fd, peers, bytes, 4));
-	count = workers_of(variant->engine, pids, 16);
-	ASSERT_LE(1, count);
-	for (i = 0; i < count; i++) {
-		EXPECT_EQ(SCHED_FIFO, sched_getscheduler(pids[i]));
-		EXPECT_EQ(0, sched_getparam(pids[i], &param));
-		EXPECT_EQ(7, param.sched_priority);
-	}
-	close(fd);
-	for (i = 0; i < 4; i++)
-		close(peers[i]);
-	EXPECT_TRUE(await_no_thread());
+	for (i = 0; i <= HELD; i++)
+		count += sched_getscheduler(crew->pids[i]) == policy &&
+			!sched_getparam(crew->pids[i], &param) &&
+			param.sched_priority == priority &&
+			getpriority(PRIO_PROCESS, crew->pids[i]) == nice;
+	return count;
 }
 
-TEST_F(engine, C52_workers_have_the_nice_value_asked_for)
+TEST_F(engine, C52_every_worker_is_scheduled_as_asked_for)
 {
-	struct cancelio_setup setup = with_policy(variant->engine, SCHED_OTHER, 0, -5);
-	int fd = cio_open();
-	pid_t pid;
+	static const struct {
+		int policy, priority, nice;
+	} all[] = {
+		{ SCHED_FIFO, 7, 0 }, { SCHED_RR, 3, 0 }, { SCHED_OTHER, 0, -5 },
+		{ SCHED_BATCH, 0, 4 }, { SCHED_IDLE, 0, 2 },
+	};
+	struct crew crew;
+	unsigned int i;
 
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, cio_setup(fd, &setup));
-	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
-	EXPECT_EQ(SCHED_OTHER, sched_getscheduler(pid));
-	EXPECT_EQ(-5, getpriority(PRIO_PROCESS, pid));
-	close(fd);
-	EXPECT_TRUE(await_no_thread());
+	if (!can_hold())
+		SKIP(return, "no userfaultfd(2)");
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		ASSERT_TRUE(crew_start(&crew, with_policy(variant->engine, all[i].policy,
+							  all[i].priority, all[i].nice)));
+		EXPECT_EQ(HELD + 1, crew_scheduled(&crew, all[i].policy, all[i].priority,
+						   all[i].nice)) {
+			TH_LOG("policy %d", all[i].policy);
+		}
+		EXPECT_TRUE(crew_end(&crew));
+	}
 }
 
 /* A program that was told to stand back does not get ahead by its workers. */
 TEST_F(engine, C52_workers_have_the_nice_value_of_who_sets_up)
 {
-	struct sched_param none = {};
-	int fd;
-	pid_t pid;
+	int usual = variant->engine == CANCELIO_ENGINE_POLL ? SCHED_BATCH : SCHED_OTHER;
+	struct sched_param param = {};
+	struct crew crew;
 
+	if (!can_hold())
+		SKIP(return, "no userfaultfd(2)");
 	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, 11));
-	fd = cio_context(variant->engine, 0);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
-	EXPECT_EQ(11, getpriority(PRIO_PROCESS, pid));
-	close(fd);
-	EXPECT_TRUE(await_no_thread());
-
-	ASSERT_EQ(0, sched_setscheduler(0, SCHED_IDLE, &none));
-	fd = cio_context(variant->engine, 0);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(1, workers_of(variant->engine, &pid, 1));
-	EXPECT_EQ(SCHED_IDLE, sched_getscheduler(pid));
-	close(fd);
-	EXPECT_TRUE(await_no_thread());
+	ASSERT_TRUE(crew_start(&crew, setup_of(variant->engine)));
+	EXPECT_EQ(HELD + 1, crew_scheduled(&crew, usual, 0, 11));
+	EXPECT_TRUE(crew_end(&crew));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_IDLE, &param));
+	ASSERT_TRUE(crew_start(&crew, setup_of(variant->engine)));
+	EXPECT_EQ(HELD + 1, crew_scheduled(&crew, SCHED_IDLE, 0, 11));
+	EXPECT_TRUE(crew_end(&crew));
+	/* Its real-time priority they do not get unasked. */
+	param.sched_priority = 1;
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &param));
+	ASSERT_TRUE(crew_start(&crew, setup_of(variant->engine)));
+	EXPECT_EQ(HELD + 1, crew_scheduled(&crew, usual, 0, 11));
+	EXPECT_TRUE(crew_end(&crew));
 }
 
 /* The rest of the test is an ordinary user's, who may have @rtprio and @nice. */
@@ -196,18 +180,39 @@ TEST_F(engine, C52_idle_program_has_no_ordinary_workers)
 	close(fd);
 }
 
-/* A limit that the kernel does not keep for its own threads. */
+static int limit_realtime(rlim_t now, rlim_t at_most)
+{
+	struct rlimit limit = { now, at_most };
+
+	return setrlimit(RLIMIT_RTTIME, &limit);
+}
+
+/*
+ * A limit that the kernel does not keep for its own threads.  It concerns who can neither
+ * lift it nor has CAP_SYS_NICE, also a thread that is a real-time one itself.
+ */
 TEST_F(engine, C52_limit_of_realtime_without_sleep_is_no_workers_way_out)
 {
-	struct rlimit limit = { 200000, 200000 };
-	int fd = cio_open();
+	struct sched_param own = { .sched_priority = 9 };
+	__u32 e = variant->engine;
+	int i, fds[3];
 
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, setrlimit(RLIMIT_RTTIME, &limit));
+	for (i = 0; i < 3; i++) {
+		fds[i] = cio_open();
+		ASSERT_LE(0, fds[i]);
+	}
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &own));
+	ASSERT_EQ(0, limit_realtime(A_MINUTE, A_MINUTE));
+	EXPECT_EQ(0, set_up(fds[0], with_policy(e, SCHED_FIFO, 10, 0)));
+	ASSERT_EQ(0, limit_realtime(A_MINUTE, RLIM_INFINITY));
 	ASSERT_EQ(0, become_nobody(5, 0));
-	EXPECT_EQ(-EPERM, set_up(fd, with_policy(variant->engine, SCHED_FIFO, 5, 0)));
-	EXPECT_EQ(0, set_up(fd, with_policy(variant->engine, SCHED_OTHER, 0, 0)));
-	close(fd);
+	EXPECT_EQ(0, set_up(fds[1], with_policy(e, SCHED_RR, 5, 0)));
+	ASSERT_EQ(0, limit_realtime(A_MINUTE, A_MINUTE));
+	EXPECT_EQ(-EPERM, set_up(fds[2], with_policy(e, SCHED_RR, 5, 0)));
+	EXPECT_EQ(-EPERM, set_up(fds[2], with_policy(e, SCHED_FIFO, 9, 0)));
+	EXPECT_EQ(0, set_up(fds[2], with_policy(e, SCHED_OTHER, 0, 0)));
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
 }
 
 /* A nice value that children do not get. */
@@ -329,27 +334,36 @@ static int await_cpu(__u32 engine, int wanted)
 	return cpu;
 }
 
+/* How many have this one processor. */
+static int crew_on_cpu(const struct crew *crew, int cpu)
+{
+	int i, count = 0;
+
+	for (i = 0; i <= HELD; i++)
+		count += only_cpu(crew->pids[i]) == cpu;
+	return count;
+}
+
 TEST_F(engine, C52_workers_are_on_the_processors_asked_for)
 {
 	static const __u64 second[2] = { 2, 0 };
-	struct cancelio_setup setup = with_cpus(variant->engine, second, sizeof(second));
-	int fd = cio_open();
+	struct crew crew;
 
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, cio_setup(fd, &setup));
-	EXPECT_EQ(1, await_cpu(variant->engine, 1));
-	close(fd);
-	EXPECT_TRUE(await_no_thread());
+	if (!can_hold())
+		SKIP(return, "no userfaultfd(2)");
+	ASSERT_TRUE(crew_start(&crew, with_cpus(variant->engine, second, sizeof(second))));
+	EXPECT_EQ(HELD + 1, crew_on_cpu(&crew, 1));
+	EXPECT_TRUE(crew_end(&crew));
 }
 
-/* A group of the processor 0 alone, with this process in it. */
-static int join_cpuset(void)
+/* A group of these processors, with this process in it. */
+static int join_cpuset(const char *cpus)
 {
 	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
 	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
 	if (mkdir(CPUSETS, 0755) && errno != EEXIST)
 		return -errno;
-	return write_file(CPUSETS "/cpuset.cpus", "0") ?: write_file(CPUSETS "/cgroup.procs", "0");
+	return write_file(CPUSETS "/cpuset.cpus", cpus) ?: write_file(CPUSETS "/cgroup.procs", "0");
 }
 
 static void leave_cpuset(void)
@@ -365,7 +379,7 @@ TEST_F(engine, C52_cpuset_counts_more_than_what_is_asked_for)
 	int fd = cio_open();
 
 	ASSERT_LE(0, fd);
-	if (join_cpuset())
+	if (join_cpuset("0"))
 		SKIP(return, "no cpusets");
 	EXPECT_EQ(-EINVAL, try_setup(with_cpus(variant->engine, &second, 8)));
 	ASSERT_EQ(0, cio_setup(fd, &setup));
@@ -373,6 +387,27 @@ TEST_F(engine, C52_cpuset_counts_more_than_what_is_asked_for)
 	close(fd);
 	EXPECT_TRUE(await_no_thread());
 	leave_cpuset();
+}
+
+/* Those that are there go where it allows, and no later one is made elsewhere. */
+TEST_F(engine, C52_cpuset_that_shrinks_counts_more_than_what_was_asked_for)
+{
+	static const __u64 asked[] = { 3, 2 };
+	struct crew crew;
+	unsigned int i;
+
+	if (!can_hold())
+		SKIP(return, "no userfaultfd(2)");
+	for (i = 0; i < ARRAY_SIZE(asked); i++) {
+		if (join_cpuset("0-1"))
+			SKIP(return, "no cpusets");
+		ASSERT_TRUE(crew_begin(&crew, with_cpus(variant->engine, &asked[i], 8)));
+		ASSERT_EQ(0, write_file(CPUSETS "/cpuset.cpus", "0"));
+		ASSERT_TRUE(crew_complete(&crew, variant->engine));
+		EXPECT_EQ(HELD + 1, crew_on_cpu(&crew, 0));
+		EXPECT_TRUE(crew_end(&crew));
+		leave_cpuset();
+	}
 }
 
 /* Its processor comes back in its own time. */
@@ -421,82 +456,108 @@ TEST_F(engine, C52_processor_of_a_partition_is_not_for_others)
 	EXPECT_TRUE(end_partition());
 }
 
-/* A receive by CALL, in a thread that has a processor to itself, with data or without. */
+/* Whether the calling thread is on this processor alone from now on, at that priority. */
+static bool stay_on(int cpu, int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return !sched_setaffinity(0, sizeof(one), &one) &&
+		!pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+}
+
+/* A receive by CALL, in a thread that has a processor to itself and spins for so long. */
 struct spinner {
+	__u32 ns;
 	int fd;
+	int ends[2];
+	pthread_t thread;
 	struct cancelio_op op;
 	struct cancelio_completion result;
 	int ret;
-	long slept;
+	__s64 began;
 	__s64 took;
+	long slept;
+	long preempted;
 	bool waited;
-	pid_t thread;
 };
 
-/* It waited, did not sleep, and did not spin on when there was something to do. */
+/*
+ * It waited, did not sleep, and did not spin on when there was something to do.  That
+ * another thread was to have its processor would have ended its spin as well.
+ */
 static bool only_spun(const struct spinner *spinner)
 {
-	return spinner->waited && spinner->took < CANCELIO_MAX_SPIN / 2 && !spinner->slept;
-}
-
-static bool has_waited(int fd)
-{
-	struct cancelio_stats stats;
-
-	return !cio_stats(fd, 0, &stats) && stats.submitted && !stats.at_once;
+	return spinner->waited && spinner->took < spinner->ns && !spinner->slept &&
+		!spinner->preempted;
 }
 
 static void *call_spinning(void *argument)
 {
-	struct sched_param first = { .sched_priority = 1 };
 	struct spinner *spinner = argument;
 	struct rusage before, then;
-	cpu_set_t one;
 
-	CPU_ZERO(&one);
-	CPU_SET(1, &one);
-	spinner->ret = sched_setaffinity(0, sizeof(one), &one) ||
-		       pthread_setschedparam(pthread_self(), SCHED_FIFO, &first) ||
-		       getrusage(RUSAGE_THREAD, &before);
+	spinner->ret = !stay_on(1, 1) || getrusage(RUSAGE_THREAD, &before);
 	if (spinner->ret)
 		return NULL;
-	__atomic_store_n(&spinner->thread, gettid(), __ATOMIC_RELEASE);
-	spinner->took = now();
+	spinner->began = now();
 	spinner->ret = run(spinner->fd, spinner->op, &spinner->result);
-	spinner->took = now() - spinner->took;
+	spinner->took = now() - spinner->began;
 	getrusage(RUSAGE_THREAD, &then);
 	spinner->slept = then.ru_nvcsw - before.ru_nvcsw;
+	spinner->preempted = then.ru_nivcsw - before.ru_nivcsw;
 	return NULL;
 }
 
-/* Runs it with a context that spins for so long; -1 when a socket could not be had. */
-static int spin(struct spinner *spinner, __u32 engine, __u32 ns, int busy_poll, bool data)
+/* Starts one whose operation has this timeout, and waits until it is submitted. */
+static bool spin_begin(struct spinner *spinner, struct cancelio_setup setup, int busy_poll,
+		       __s64 timeout)
 {
-	struct cancelio_setup setup = setup_of(engine);
+	struct cancelio_stats stats = {};
+	__s64 end = after(LONG_ENOUGH);
 	static char byte;
-	pthread_t thread;
-	int ends[2];
 	__u64 conn;
 
-	setup.spin = ns;
 	spinner->fd = cio_open();
-	if (spinner->fd < 0 || cio_setup(spinner->fd, &setup) || tcp_pair(AF_INET, ends) ||
-	    cio_attach(spinner->fd, ends[0], &conn) ||
-	    (busy_poll && setsockopt(ends[0], SOL_SOCKET, SO_BUSY_POLL, &busy_poll,
+	if (spinner->fd < 0 || cio_setup(spinner->fd, &setup) ||
+	    tcp_pair(AF_INET, spinner->ends) || cio_attach(spinner->fd, spinner->ends[0], &conn) ||
+	    (busy_poll && setsockopt(spinner->ends[0], SOL_SOCKET, SO_BUSY_POLL, &busy_poll,
 				     sizeof(busy_poll))))
-		return -1;
-	spinner->op = with_timeout(op_recv(conn, &byte, 1), data ? LONG_ENOUGH : 5 * MS);
-	if (pthread_create(&thread, NULL, call_spinning, spinner))
-		return -1;
-	sleep_until(after(A_WHILE));
-	if (data)
-		send(ends[1], "x", 1, 0);
-	pthread_join(thread, NULL);
-	spinner->waited = has_waited(spinner->fd);
+		return false;
+	spinner->op = with_timeout(op_recv(conn, &byte, 1), timeout);
+	if (pthread_create(&spinner->thread, NULL, call_spinning, spinner))
+		return false;
+	while (!stats.submitted && now() < end)
+		if (cio_stats(spinner->fd, 0, &stats))
+			return false;
+	return stats.submitted;
+}
+
+static void spin_end(struct spinner *spinner)
+{
+	struct cancelio_stats stats;
+
+	pthread_join(spinner->thread, NULL);
+	spinner->waited = !cio_stats(spinner->fd, 0, &stats) && stats.submitted && !stats.at_once;
 	close(spinner->fd);
-	close(ends[0]);
-	close(ends[1]);
-	return 0;
+	close(spinner->ends[0]);
+	close(spinner->ends[1]);
+}
+
+/* Runs it until data comes, after so long; the context spins for as long as it says. */
+static bool spin_for_data(struct spinner *spinner, __u32 engine, __s64 delay)
+{
+	struct cancelio_setup setup = setup_of(engine);
+
+	setup.spin = spinner->ns;
+	if (!spin_begin(spinner, setup, 0, LONG_ENOUGH))
+		return false;
+	sleep_until(after(delay));
+	send(spinner->ends[1], "x", 1, 0);
+	spin_end(spinner);
+	return true;
 }
 
 /*
@@ -506,19 +567,20 @@ static int spin(struct spinner *spinner, __u32 engine, __u32 ns, int busy_poll, 
 TEST_F(engine, C14_thread_spins_before_it_sleeps)
 {
 	static const __u32 too_short[] = { 0, MS };
-	struct spinner spinner = {};
+	struct spinner spinner = { .ns = SPIN };
 	unsigned int i, j;
 
-	for (i = 0; i < TRIES && !only_spun(&spinner); i++) {
-		ASSERT_EQ(0, spin(&spinner, variant->engine, CANCELIO_MAX_SPIN, 0, true));
+	for (i = 0; i < MANY_TRIES && !only_spun(&spinner); i++) {
+		ASSERT_TRUE(spin_for_data(&spinner, variant->engine, MS));
 		ASSERT_EQ(0, spinner.ret);
 		EXPECT_DONE(spinner.result, 1);
 	}
 	EXPECT_TRUE(only_spun(&spinner));
 	for (j = 0; j < ARRAY_SIZE(too_short); j++) {
+		spinner.ns = too_short[j];
 		spinner.slept = 0;
 		for (i = 0; i < TRIES && !spinner.slept; i++)
-			ASSERT_EQ(0, spin(&spinner, variant->engine, too_short[j], 0, true));
+			ASSERT_TRUE(spin_for_data(&spinner, variant->engine, A_WHILE));
 		EXPECT_LE(1, spinner.slept);
 	}
 }
@@ -529,11 +591,14 @@ TEST_F(engine, C14_thread_spins_before_it_sleeps)
  */
 TEST_F(engine, C16_spinning_thread_does_not_hold_up_its_own_deadline)
 {
+	struct cancelio_setup setup = setup_of(variant->engine);
 	struct spinner spinner = {};
 	int i, held_up = 0;
 
+	setup.spin = CANCELIO_MAX_SPIN;
 	for (i = 0; i < TRIES / 2; i++) {
-		ASSERT_EQ(0, spin(&spinner, variant->engine, CANCELIO_MAX_SPIN, 0, false));
+		ASSERT_TRUE(spin_begin(&spinner, setup, 0, 5 * MS));
+		spin_end(&spinner);
 		ASSERT_EQ(0, spinner.ret);
 		EXPECT_EXPIRED(spinner.result);
 		held_up += spinner.result.late > CANCELIO_MAX_SPIN / 2;
@@ -544,73 +609,87 @@ TEST_F(engine, C16_spinning_thread_does_not_hold_up_its_own_deadline)
 
 TEST_F(engine, C43_socket_that_polls_its_device_makes_its_reader_spin)
 {
-	struct spinner spinner = {};
+	struct cancelio_setup setup = setup_of(variant->engine);
+	struct spinner spinner = { .ns = SPIN };
 	int i;
 
-	for (i = 0; i < TRIES && !only_spun(&spinner); i++) {
-		if (spin(&spinner, variant->engine, 0, 1000000, true))
+	for (i = 0; i < MANY_TRIES && !only_spun(&spinner); i++) {
+		if (!spin_begin(&spinner, setup, SPIN / 1000, LONG_ENOUGH))
 			SKIP(return, "no SO_BUSY_POLL");
+		sleep_until(after(MS));
+		send(spinner.ends[1], "x", 1, 0);
+		spin_end(&spinner);
 		ASSERT_EQ(0, spinner.ret);
 		EXPECT_DONE(spinner.result, 1);
 	}
 	EXPECT_TRUE(only_spun(&spinner));
 }
 
-static void *kick_out(void *argument)
-{
-	struct spinner *spinner = argument;
-
-	while (!__atomic_load_n(&spinner->thread, __ATOMIC_ACQUIRE))
-		sched_yield();
-	sleep_until(after(A_WHILE));
-	tgkill(getpid(), spinner->thread, SIGUSR1);
-	return NULL;
-}
-
 static void do_nothing(int number)
 {
-}
-
-/* One read that spins for long, and gets a signal; false when it could not be made. */
-static bool interrupt_spin(struct spinner *spinner, __u32 engine)
-{
-	struct cancelio_setup setup = setup_of(engine);
-	pthread_t thread, kicker;
-	static char byte;
-	int ends[2];
-	__u64 conn;
-
-	setup.spin = CANCELIO_MAX_SPIN;
-	spinner->thread = 0;
-	spinner->fd = cio_open();
-	if (spinner->fd < 0 || cio_setup(spinner->fd, &setup) || tcp_pair(AF_INET, ends) ||
-	    cio_attach(spinner->fd, ends[0], &conn))
-		return false;
-	spinner->op = op_recv(conn, &byte, 1);
-	if (pthread_create(&thread, NULL, call_spinning, spinner) ||
-	    pthread_create(&kicker, NULL, kick_out, spinner))
-		return false;
-	pthread_join(kicker, NULL);
-	pthread_join(thread, NULL);
-	spinner->waited = has_waited(spinner->fd);
-	close(spinner->fd);
-	close(ends[0]);
-	close(ends[1]);
-	return true;
 }
 
 TEST_F(engine, C30_signal_ends_a_spin)
 {
 	struct sigaction action = { .sa_handler = do_nothing };
-	struct spinner spinner = {};
+	struct cancelio_setup setup = setup_of(variant->engine);
+	struct spinner spinner = { .ns = SPIN };
 	int i;
 
+	setup.spin = SPIN;
 	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	for (i = 0; i < TRIES && !only_spun(&spinner); i++) {
-		ASSERT_TRUE(interrupt_spin(&spinner, variant->engine));
+	for (i = 0; i < MANY_TRIES && !only_spun(&spinner); i++) {
+		ASSERT_TRUE(spin_begin(&spinner, setup, 0, LONG_ENOUGH));
+		sleep_until(after(MS));
+		pthread_kill(spinner.thread, SIGUSR1);
+		spin_end(&spinner);
 		EXPECT_EQ(-EINTR, spinner.ret);
 	}
 	EXPECT_TRUE(only_spun(&spinner));
+}
+
+/* Says when it ran, on the spinner's processor and ahead of it; called by a byte. */
+struct witness {
+	int call[2];
+	__s64 ran;
+};
+
+static void *testify(void *argument)
+{
+	struct witness *witness = argument;
+	char byte;
+
+	if (stay_on(1, 2) && read(witness->call[0], &byte, 1) == 1)
+		witness->ran = now();
+	return NULL;
+}
+
+/* Before the spin would have ended by itself; once more where the machine stood still. */
+TEST_F(engine, C14_spinning_thread_lets_others_run)
+{
+	struct cancelio_setup setup = setup_of(variant->engine);
+	struct spinner spinner = {};
+	struct witness witness = {};
+	bool in_time = false;
+	pthread_t thread;
+	int i;
+
+	setup.spin = CANCELIO_MAX_SPIN;
+	ASSERT_EQ(0, pipe(witness.call));
+	for (i = 0; i < TRIES / 4 && !in_time; i++) {
+		ASSERT_TRUE(spin_begin(&spinner, setup, 0, LONG_ENOUGH));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, testify, &witness));
+		ASSERT_EQ(1, write(witness.call[1], "x", 1));
+		pthread_join(thread, NULL);
+		send(spinner.ends[1], "x", 1, 0);
+		spin_end(&spinner);
+		EXPECT_DONE(spinner.result, 1);
+		in_time = witness.ran > spinner.began &&
+			witness.ran < spinner.began + CANCELIO_MAX_SPIN;
+	}
+	EXPECT_TRUE(in_time);
+	close(witness.call[0]);
+	close(witness.call[1]);
 }
 
 /* Keeps its processor until a completion is there or its time is over. */
@@ -623,15 +702,10 @@ struct hog {
 
 static void *keep_processor(void *argument)
 {
-	struct sched_param high = { .sched_priority = 40 };
 	struct hog *hog = argument;
 	__s64 end;
-	cpu_set_t one;
 
-	CPU_ZERO(&one);
-	CPU_SET(hog->cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one) ||
-	    pthread_setschedparam(pthread_self(), SCHED_FIFO, &high))
+	if (!stay_on(hog->cpu, 40))
 		return NULL;
 	__atomic_fetch_add(hog->began, 1, __ATOMIC_ACQ_REL);
 	end = after(SECOND / 2);

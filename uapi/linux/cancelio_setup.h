@@ -106,7 +106,7 @@ struct cancelio_info {
  *
  * Real-time policies and lower nice values need what sched_setattr(2) needs for the
  * calling thread itself: RLIMIT_RTPRIO, RLIMIT_NICE or CAP_SYS_NICE.  Where RLIMIT_RTTIME
- * is limited, which does not concern threads of the kernel, real-time policies need
+ * has a hard limit, which does not concern threads of the kernel, real-time policies need
  * CAP_SYS_NICE.
  *
  * A CALL or WAIT_OP on a socket with SO_BUSY_POLL spins for at least as long as that

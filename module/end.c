@@ -93,7 +93,10 @@ static void end_count(struct cio_conn *conn, const struct cio_side *side,
 	}
 }
 
-/* Take back what an operation got when it was queued first. */
+/*
+ * Take back what an operation got when it was queued first.  Its timer also where that
+ * has come: the operation may have been queued anew then, and the timer set again.
+ */
 static void end_unhook(struct cio_conn *conn, struct cio_op *op)
 {
 	cio_cookie_remove(conn->ctx->cookies, op);

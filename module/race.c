@@ -47,6 +47,7 @@ static const char *const race_points[CIO_POINTS] = {
 	[CIO_AT_SUBMIT_CHECKED]	= "submit-checked",
 	[CIO_AT_TRY]		= "try",
 	[CIO_AT_TRIED]		= "tried",
+	[CIO_AT_QUEUED]		= "queued",
 	[CIO_AT_ARMED]		= "armed",
 	[CIO_AT_SUBMITTED]	= "submitted",
 	[CIO_AT_ABOUT_TO_SLEEP]	= "about-to-sleep",

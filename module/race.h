@@ -8,6 +8,7 @@
  * @CIO_AT_SUBMIT_CHECKED: submitter: accepted, has its id, not started
  * @CIO_AT_TRY: runner: before an attempt on the socket
  * @CIO_AT_TRIED: runner: after it, before the conn's lock
+ * @CIO_AT_QUEUED: it waits: QUEUED, and its timers perhaps not set; conn's lock
  * @CIO_AT_ARMED: it waits: QUEUED and its timers set; conn's lock
  * @CIO_AT_SUBMITTED: submitter: started, ended or waiting
  * @CIO_AT_ABOUT_TO_SLEEP: after the last look, before schedule(), in a state
@@ -40,6 +41,7 @@ enum cio_race_point {
 	CIO_AT_SUBMIT_CHECKED,
 	CIO_AT_TRY,
 	CIO_AT_TRIED,
+	CIO_AT_QUEUED,
 	CIO_AT_ARMED,
 	CIO_AT_SUBMITTED,
 	CIO_AT_ABOUT_TO_SLEEP,

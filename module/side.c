@@ -74,6 +74,7 @@ static void side_queue(struct cio_conn *conn, struct cio_side *side,
 	if (side->running == op)
 		side->running = NULL;
 	cio_op_set_state(op, CIO_QUEUED);
+	cio_pause(CIO_AT_QUEUED);
 	cio_timer_ensure(&conn->ctx->timers, &op->timer, CIO_TIMER_OP,
 			 op->deadline);
 	cio_timer_ensure(&conn->ctx->timers, &side->timer, CIO_TIMER_SIDE,

@@ -75,7 +75,7 @@ static __s64 time_of(const char *word)
 	return after(value * MS);
 }
 
-/* LEN [deadline T] [cookie N] [worker] as NAME */
+/* LEN [deadline T] [cookie N] [worker] [held] as NAME */
 static struct result *parse_recv(char **words, struct cancelio_op *op)
 {
 	struct result *result;
@@ -89,6 +89,8 @@ static struct result *parse_recv(char **words, struct cancelio_op *op)
 			*op = with_cookie(*op, long_of(next(++words)));
 		else if (!strcmp(*words, "worker"))
 			*op = with_flags(*op, CANCELIO_OP_WORKER);
+		else if (!strcmp(*words, "held"))
+			*op = with_flags(*op, CANCELIO_OP_HOLD);
 		else
 			fail("a read has no \"%s\"", *words);
 		words++;
@@ -126,6 +128,17 @@ static void verb_call(char **words)
 	ret = cio_call(context, &op, NULL, &end);
 	if (ret)
 		fail("the call failed: %s", strerror(-ret));
+	result_ended_by_call(result, &end);
+}
+
+static void verb_wait_op(char **words)
+{
+	struct result *result = result_find(next(words));
+	struct cancelio_completion end;
+	int ret = cio_wait_op(context, result->id, after(PATIENCE), &end);
+
+	if (ret)
+		fail("it gives %d (%s)", ret, name_of(errors, ret));
 	result_ended_by_call(result, &end);
 }
 
@@ -328,6 +341,7 @@ static const struct {
 	{ "sleep", verb_sleep },
 	{ "spin", verb_spin },
 	{ "wait", verb_wait },
+	{ "wait-op", verb_wait_op },
 	{ NULL, NULL },
 };
 

@@ -54,7 +54,8 @@ static void side_hook(struct cio_conn *conn, struct cio_op *op)
 	lockdep_assert_held(&conn->lock);
 	if (op->cred)
 		return;
-	op->cred = get_current_cred();
+	/* It also stores what all who call it store there, at any time. */
+	op->cred = data_race(get_current_cred());
 	cio_conn_ref(conn);
 	cio_cookie_add(conn->ctx->cookies, op);
 	/* A WAIT_OP that came during the first attempt is there already. */

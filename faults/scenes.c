@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* Connections that a context has room for at first. */
-#define FIRST_CONNS 16
+#define FIRST_CONNS 13
 
 static const char data[BYTES] = "what is read and written here, to be found at the other end";
 static struct cancelio_stats counts;

@@ -10,7 +10,10 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#define FIRST_SIZE 16U
+/* Slots that fill @bytes with their header: allocators round up to a power of two. */
+#define SLOTS_IN(bytes) \
+	(((bytes) - sizeof(struct cio_slots)) / sizeof(unsigned long))
+#define FIRST_BYTES 128U
 
 static struct cio_slots *table_slots(const struct cio_table *table)
 {
@@ -23,7 +26,8 @@ static int table_grow(struct cio_table *table)
 {
 	struct cio_slots *old = table_slots(table), *slots;
 	u32 i, before = old ? old->size : 0;
-	u32 size = before ? 2 * before : FIRST_SIZE;
+	u32 size = SLOTS_IN(old ? 2 * struct_size(old, entries, before) :
+				  FIRST_BYTES);
 
 	slots = kvmalloc(struct_size(slots, entries, size), CIO_GFP);
 	if (!slots)

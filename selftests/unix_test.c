@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /* AF_UNIX sockets of the three types, as sockets among others (C33, C34, C42 to C45). */
+#define _GNU_SOURCE
 #include "unix_fixture.h"
 
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+
+#include "watch.h"
 
 FIXTURE_VARIANT_ADD(local, thread_stream) {
 	.engine = CANCELIO_ENGINE_THREAD, .type = SOCK_STREAM,
@@ -397,14 +403,14 @@ struct child {
 	int told[2];
 };
 
-/* Sends descriptors over a UNIX socket. */
-static int send_fds(int sock, const int *fds, int count)
+/* Sends descriptors over a UNIX socket, with @len bytes, 0 or 1. */
+static int send_fds(int sock, const int *fds, int count, int len)
 {
 	union {
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(4 * sizeof(int))];
 	} control = {};
-	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
+	struct iovec iov = { .iov_base = "f", .iov_len = len };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 				  .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
 
@@ -412,7 +418,7 @@ static int send_fds(int sock, const int *fds, int count)
 	control.head.cmsg_type = SCM_RIGHTS;
 	control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
 	memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
-	return sendmsg(sock, &message, 0) == 1 ? 0 : -1;
+	return sendmsg(sock, &message, 0) == len ? 0 : -1;
 }
 
 /* Leaves a send that waits for a caller, and waits to be killed. */
@@ -484,7 +490,7 @@ static int leave_a_circle(void *data)
 
 	fds[0] = fd;
 	fds[1] = child->told[1];
-	if (fd < 0 || cio_attach(fd, child->sock, &conn) || send_fds(child->peer, fds, 2) ||
+	if (fd < 0 || cio_attach(fd, child->sock, &conn) || send_fds(child->peer, fds, 2, 1) ||
 	    submit_one(fd, op_ready(conn, POLLPRI)) != 1)
 		return 1;
 	/* And something that pends on the other end. */
@@ -511,6 +517,89 @@ TEST_F(local, C34_context_in_flight_in_its_own_socket_leaves_nothing)
 	EXPECT_EQ(POLLHUP, wait_events(child.told[0], POLLIN));
 	EXPECT_EQ(0, read(child.told[0], &byte, 1));
 	close(child.told[0]);
+}
+
+/* A RECVMSG in a thread of its own, and who reads before it. */
+struct message_reader {
+	int fd;
+	__u64 conn;
+	int sock;
+	char *page;
+	pid_t thread;
+	struct cancelio_msg message;
+	struct cancelio_completion result;
+	int error;
+};
+
+static void *read_message(void *data)
+{
+	struct message_reader *reader = data;
+
+	__atomic_store_n(&reader->thread, gettid(), __ATOMIC_RELEASE);
+	reader->error = run(reader->fd, op_recvmsg(reader->conn, &reader->message),
+			    &reader->result);
+	return NULL;
+}
+
+static void *read_before(void *data)
+{
+	struct message_reader *reader = data;
+
+	recv(reader->sock, reader->page, 1, 0);
+	return NULL;
+}
+
+static bool await_fault(int uffd)
+{
+	struct uffd_msg fault;
+
+	return read(uffd, &fault, sizeof(fault)) == sizeof(fault);
+}
+
+/*
+ * The attempt begins where nothing is there, and waits for the reader before it.  When it
+ * comes to the descriptors, of a message of 0 bytes, the peer goes.
+ */
+TEST_F(local, C45_descriptors_with_0_bytes_are_told_of_though_the_peer_resets)
+{
+	struct message_reader reader = { .fd = self->fd, .conn = self->conn, .sock = self->sock };
+	struct cancelio_iovec iov;
+	struct cmsghdr *control;
+	pthread_t threads[2];
+	int uffds[2];
+	char byte;
+
+	if (variant->engine != CANCELIO_ENGINE_POLL || variant->type != SOCK_SEQPACKET)
+		SKIP(return, "a matter of packets, of the poll engine");
+	reader.page = held_page(&uffds[0]);
+	control = held_page(&uffds[1]);
+	if (!reader.page || !control)
+		SKIP(return, "no userfaultfd");
+	iov = iovec_of(&byte, 1);
+	reader.message = message_of(&iov, 1);
+	reader.message.control = (unsigned long)control;
+	reader.message.control_len = CMSG_SPACE(sizeof(int));
+	/* Unread: then closing is a reset. */
+	ASSERT_EQ(1, send(self->sock, "u", 1, 0));
+	ASSERT_EQ(1, send(self->peer, "p", 1, 0));
+	ASSERT_EQ(0, pthread_create(&threads[0], NULL, read_before, &reader));
+	ASSERT_TRUE(await_fault(uffds[0]));
+	ASSERT_EQ(0, pthread_create(&threads[1], NULL, read_message, &reader));
+	ASSERT_TRUE(await_in_ioctl(&reader.thread));
+	ASSERT_EQ(0, send_fds(self->peer, &self->fd, 1, 0));
+	ASSERT_EQ(0, release_page(uffds[0], reader.page));
+	ASSERT_TRUE(await_fault(uffds[1]));
+	ASSERT_EQ(0, close(self->peer));
+	self->peer = -1;
+	ASSERT_EQ(0, release_page(uffds[1], control));
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	ASSERT_EQ(0, reader.error);
+	EXPECT_DONE(reader.result, 0);
+	EXPECT_EQ(CMSG_SPACE(sizeof(int)), reader.message.control_len);
+	EXPECT_EQ(0, close(*(int *)CMSG_DATA(control)));
+	close(uffds[0]);
+	close(uffds[1]);
 }
 
 TEST_HARNESS_MAIN

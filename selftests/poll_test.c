@@ -89,7 +89,8 @@ TEST_F(tcp, C71_mapped_ring_is_readable_exactly_while_head_and_tail_differ)
 		EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
 		ASSERT_EQ(1, complete_one(self->fd, self->conn));
 		EXPECT_TRUE(polls_readable(self->fd, 0));
-		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
+		/* It is told after the entry can be seen. */
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, LONG_ENOUGH / MS));
 		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
 		ASSERT_TRUE(ring_pop(ring, &result));
 		EXPECT_FALSE(polls_readable(self->fd, 0));

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -527,7 +526,6 @@ static void *release(void *argument)
 
 static int prepare_running(struct stage *stage)
 {
-	struct uffd_msg fault;
 	struct cancelio_op op;
 
 	stage->page = held_page(&stage->uffd);
@@ -537,7 +535,7 @@ static int prepare_running(struct stage *stage)
 	op = with_cookie(op, 7);
 	if (cio_submit(stage->fd, &op, 1, &stage->id, NULL) != 1 || feed(stage))
 		return -EIO;
-	if (read(stage->uffd, &fault, sizeof(fault)) != sizeof(fault))
+	if (!await_fault(stage->uffd))
 		return -EIO;
 	returned = false;
 	return -pthread_create(&releaser, NULL, release, stage);

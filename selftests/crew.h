@@ -9,7 +9,6 @@
 #include "util.h"
 #include "watch.h"
 
-#include <linux/userfaultfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +30,6 @@ struct crew {
 static inline bool crew_hold(struct crew *crew, int i)
 {
 	char *page = held_page(&crew->uffds[i]);
-	struct uffd_msg fault;
 	__u64 conn;
 	int ends[2];
 
@@ -41,7 +39,7 @@ static inline bool crew_hold(struct crew *crew, int i)
 	crew->peers[i] = ends[1];
 	return send(ends[1], "x", 1, 0) == 1 &&
 		submit_one(crew->fd, with_flags(op_recv(conn, page, 1), CANCELIO_OP_WORKER)) == 1 &&
-		read(crew->uffds[i], &fault, sizeof(fault)) == sizeof(fault);
+		await_fault(crew->uffds[i]);
 }
 
 static inline bool crew_begin(struct crew *crew, struct cancelio_setup setup)

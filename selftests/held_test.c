@@ -5,7 +5,6 @@
  */
 #include "variants.h"
 
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -38,7 +37,6 @@ FIXTURE_VARIANT_ADD(held, thread_ipv6) THREAD_IPV6;
 FIXTURE_SETUP(held)
 {
 	struct cancelio_op op;
-	struct uffd_msg fault;
 	int ends[2];
 
 	self->fd = cio_context(variant->engine, 0);
@@ -56,7 +54,7 @@ FIXTURE_SETUP(held)
 	op = with_cookie(op, COOKIE);
 	ASSERT_EQ(1, cio_submit(self->fd, &op, 1, &self->read.id, NULL));
 	ASSERT_EQ(1, write(self->peer, "x", 1));
-	ASSERT_EQ(sizeof(fault), read(self->read.uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(await_fault(self->read.uffd));
 }
 
 FIXTURE_TEARDOWN(held)
@@ -253,7 +251,6 @@ TEST_F(held, C21_operation_behind_a_stuck_one_meets_its_deadline_and_cancel)
 static bool hold_half(struct held *half, int family, int *peer, __u64 *conn)
 {
 	struct cancelio_op op;
-	struct uffd_msg fault;
 	int ends[2];
 
 	half->page = held_page(&half->uffd);
@@ -264,7 +261,7 @@ static bool hold_half(struct held *half, int family, int *peer, __u64 *conn)
 	op = with_flags(op_recv(*conn, half->page, 2), CANCELIO_OP_WORKER);
 	op = with_msg_flags(op, MSG_WAITALL);
 	return cio_submit(half->fd, &op, 1, &half->id, NULL) == 1 && write(*peer, "x", 1) == 1 &&
-		read(half->uffd, &fault, sizeof(fault)) == sizeof(fault);
+		await_fault(half->uffd);
 }
 
 TEST_F(held, C19_close_comes_before_a_deadline_that_has_passed_as_well)

@@ -5,7 +5,6 @@
  */
 #include "tcp_fixture.h"
 
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -196,7 +195,6 @@ TEST_F(tcp, C53_operation_that_changes_between_its_halves_is_what_it_was)
 	struct cancelio_op op = with_cookie(op_recv(self->conn, &(char){ 0 }, 1), 1);
 	struct submitter submitter = { .fd = self->fd };
 	struct cancelio_completion result;
-	struct uffd_msg fault;
 	pthread_t thread;
 	int uffd;
 	char *page = held_page(&uffd);
@@ -208,7 +206,7 @@ TEST_F(tcp, C53_operation_that_changes_between_its_halves_is_what_it_was)
 	submitter.op = (struct cancelio_op *)(page - half);
 	memcpy(submitter.op, &op, half);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_it, &submitter));
-	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(await_fault(uffd));
 	submitter.op->user_data = 2;
 	/* The other half is zeros. */
 	ASSERT_EQ(0, release_page(uffd, page));

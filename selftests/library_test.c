@@ -3,7 +3,6 @@
 #include "variants.h"
 
 #include <cancelio.h>
-#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -681,14 +680,13 @@ TEST_F(library, C6_close_waits_for_what_runs_through_signals)
 {
 	struct held held = { .conn = self->conn };
 	pthread_t reader, releaser;
-	struct uffd_msg fault;
 
 	held.page = held_page(&held.uffd);
 	if (!held.page)
 		SKIP(return, "no userfaultfd(2)");
 	ASSERT_EQ(1, write(self->peer, "x", 1));
 	ASSERT_EQ(0, pthread_create(&reader, NULL, read_held, &held));
-	ASSERT_EQ(sizeof(fault), read(held.uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(await_fault(held.uffd));
 	ASSERT_EQ(0, interrupt_often(true));
 	ASSERT_EQ(0, pthread_create(&releaser, NULL, release_later, &held));
 	EXPECT_EQ(0, cancelio_close(self->conn));

@@ -2,7 +2,6 @@
 /* Nothing is a way round a limit: sockets and threads of all contexts together (C52). */
 #include "engine_fixture.h"
 
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -144,7 +143,6 @@ TEST_F(engine, C52_detached_socket_counts_while_an_operation_runs)
 	struct sigaction action = { .sa_handler = nothing };
 	int fd = cio_context(variant->engine, 0), uffd, ends[2];
 	struct detacher detacher = { .fd = fd, .ret = POISON };
-	struct uffd_msg fault;
 	void *page = held_page(&uffd);
 	pthread_t thread;
 	__u64 conn;
@@ -158,7 +156,7 @@ TEST_F(engine, C52_detached_socket_counts_while_an_operation_runs)
 	ASSERT_EQ(1, send(ends[1], "x", 1, 0));
 	common_op_flags = CANCELIO_OP_WORKER;
 	ASSERT_EQ(1, submit_one(fd, op_recv(detacher.conn, page, 1)));
-	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(await_fault(uffd));
 	ASSERT_EQ(0, set_limit(RLIMIT_NOFILE, LIMIT));
 	ASSERT_EQ(LIMIT - 1, attach_all(fd, &conn));
 	ASSERT_EQ(0, cio_detach(fd, conn));

@@ -5,7 +5,6 @@
 #include "udp_fixture.h"
 #include "watch.h"
 
-#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -250,7 +249,6 @@ TEST_F(tcp, C1_empty_recvmsg_that_a_detach_overtakes_writes_nothing)
 {
 	struct submitter submitter = { .fd = self->fd };
 	struct cancelio_msg message, before;
-	struct uffd_msg fault;
 	pthread_t thread;
 	sigset_t alarm;
 	void *page;
@@ -268,7 +266,7 @@ TEST_F(tcp, C1_empty_recvmsg_that_a_detach_overtakes_writes_nothing)
 	ASSERT_EQ(0, pthread_sigmask(SIG_BLOCK, &alarm, NULL));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_it, &submitter));
 	ASSERT_EQ(0, pthread_sigmask(SIG_UNBLOCK, &alarm, NULL));
-	ASSERT_EQ(sizeof(fault), read(uffd, &fault, sizeof(fault)));
+	ASSERT_TRUE(await_fault(uffd));
 	/* It waits for the submission, and has closed the connection. */
 	ASSERT_EQ(0, interrupt_often(true));
 	EXPECT_EQ(-EINTR, cio_detach(self->fd, self->conn));

@@ -5,7 +5,6 @@
  */
 #include "variants.h"
 
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -79,10 +78,8 @@ static void *submit_second(void *argument)
 /* Starts a thread, and waits until it stands at the page. */
 static bool gets_stuck(int uffd, pthread_t *thread, void *(*submit)(void *), struct batch *batch)
 {
-	struct uffd_msg fault;
-
 	return !pthread_create(thread, NULL, submit, batch) &&
-		read(uffd, &fault, sizeof(fault)) == sizeof(fault);
+		await_fault(uffd);
 }
 
 TEST_F(stuck, C71_completion_is_told_while_the_next_operation_is_read)

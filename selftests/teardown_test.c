@@ -3,7 +3,6 @@
 #include "engine_fixture.h"
 
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -491,8 +490,6 @@ static int receive_fd(int sock)
 /* Returns 1 when its worker is in the fault, 0 when there is no userfaultfd(2). */
 static int hold(struct held *held, __u32 engine)
 {
-	struct uffd_msg fault;
-
 	held->listener = tcp_listen(AF_INET);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, held->pair))
 		return -1;
@@ -512,7 +509,7 @@ static int hold(struct held *held, __u32 engine)
 		return 0;
 	if (write(held->peer, "x", 1) != 1)
 		return -1;
-	return read(held->uffd, &fault, sizeof(fault)) == sizeof(fault) ? 1 : -1;
+	return await_fault(held->uffd) ? 1 : -1;
 }
 
 static void release(struct held *held)

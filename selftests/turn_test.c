@@ -6,7 +6,6 @@
  */
 #include "variants.h"
 
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -33,7 +32,6 @@ FIXTURE_VARIANT_ADD(turn, poll_ipv6) POLL_IPV6;
 static bool hold_the_worker(int fd, int family, int *peer, int *uffd, char *page)
 {
 	struct cancelio_op op;
-	struct uffd_msg fault;
 	int ends[2];
 	__u64 conn;
 
@@ -43,7 +41,7 @@ static bool hold_the_worker(int fd, int family, int *peer, int *uffd, char *page
 	*peer = ends[1];
 	op = with_flags(op_recv(conn, page, 1), CANCELIO_OP_WORKER | CANCELIO_OP_HOLD);
 	return submit_one(fd, op) == 1 && write(*peer, "x", 1) == 1 &&
-		read(*uffd, &fault, sizeof(fault)) == sizeof(fault);
+		await_fault(*uffd);
 }
 
 FIXTURE_SETUP(turn)

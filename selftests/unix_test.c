@@ -4,7 +4,6 @@
 #include "unix_fixture.h"
 
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -547,13 +546,6 @@ static void *read_before(void *data)
 
 	recv(reader->sock, reader->page, 1, 0);
 	return NULL;
-}
-
-static bool await_fault(int uffd)
-{
-	struct uffd_msg fault;
-
-	return read(uffd, &fault, sizeof(fault)) == sizeof(fault);
 }
 
 /*

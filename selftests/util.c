@@ -676,6 +676,13 @@ void *held_page(int *uffd)
 	return watched_page(uffd, UFFDIO_REGISTER_MODE_MISSING);
 }
 
+bool await_fault(int uffd)
+{
+	struct uffd_msg fault;
+
+	return read(uffd, &fault, sizeof(fault)) == sizeof(fault);
+}
+
 int release_page(int uffd, void *page)
 {
 	struct uffdio_zeropage zeros = {

@@ -127,6 +127,8 @@ bool sigpipe_seen(void);
 void *forbidden_page(void);
 /* A page whose faults wait for whoever reads @uffd; NULL where that cannot be had. */
 void *held_page(int *uffd);
+/* Waits until somebody stands in such a fault. */
+bool await_fault(int uffd);
 /* Lets the fault in that page go on, with zeros. */
 int release_page(int uffd, void *page);
 /* A page with @len bytes of @data, which can be read; who writes waits in a fault. */

@@ -25,8 +25,9 @@ extern "C" {
  * Besides the errors named at each function, every one that takes a context can
  * return those common to every ioctl: -EPERM in another process than the one
  * that opened it, -ESHUTDOWN after the context was shut down (not from
- * cancelio_info(), cancelio_wait(), cancelio_wait_op() and cancelio_read_stats()),
- * -EOPNOTSUPP for what the module does not have yet, and -EFAULT for a bad pointer.
+ * cancelio_info(), cancelio_map_ring(), cancelio_wait(), cancelio_wait_op() and
+ * cancelio_read_stats()), -EOPNOTSUPP for what the module does not have yet, and
+ * -EFAULT for a bad pointer.
  *
  * Every function may be called from any thread of the process at any time, but
  * cancelio_free() by the last user only, and cancelio_peek() and

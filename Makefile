@@ -9,6 +9,7 @@ HEADERS := /lib/modules/$(RELEASE)/build
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
+PAGES = $(MAKE) -s -C Documentation/man PREFIX=$(PREFIX)
 
 all: module library
 
@@ -18,16 +19,19 @@ module:
 library:
 	@$(LIBRARY)
 
-install: all
+install: all install-man
 	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	$(LIBRARY) install DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
 
-uninstall:
+uninstall: uninstall-man
 	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
+
+install-man uninstall-man:
+	$(PAGES) $(@:-man=) DESTDIR=$(DESTDIR)
 
 demo:
 	@vm/setup base
@@ -38,14 +42,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples man check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
 	@echo 'make                module for the running kernel, library'
-	@echo 'make install        both, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make install        both and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
@@ -57,4 +61,4 @@ export KERNEL KDIR KEEP
 
 include vm/dev.mk
 
-.PHONY: all module library install uninstall demo check clean distclean help
+.PHONY: all module library install uninstall install-man uninstall-man demo check clean distclean help

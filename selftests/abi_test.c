@@ -7,8 +7,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define PAGE		4096
-
 /* Bytes of its structure now, and as first published. */
 struct command {
 	unsigned int number;
@@ -101,7 +99,7 @@ TEST_F(context, C60_info_says_what_the_module_has)
 
 TEST_F(context, C60_unknown_ioctl_is_ENOTTY)
 {
-	char argument[PAGE] = {};
+	char argument[LARGEST_PAGE] = {};
 	int number;
 
 	for (number = COMMANDS; number < 256; number++)
@@ -130,7 +128,7 @@ TEST_F(context, C60_size_out_of_range_is_EINVAL)
 {
 	union {
 		__u32 size;
-		char bytes[2 * PAGE];
+		char bytes[2 * LARGEST_PAGE];
 	} argument = {};
 	int i;
 
@@ -152,7 +150,7 @@ TEST_F(context, C60_larger_structure_with_unknown_bytes_set_is_E2BIG)
 {
 	union {
 		__u32 size;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument;
 	int i;
 
@@ -176,7 +174,7 @@ TEST_F(context, C60_larger_structure_of_zeros_is_taken)
 		struct cancelio_setup setup;
 		struct cancelio_wait wait;
 		struct cancelio_detach detach;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument = {};
 	int fd = cio_open();
 	unsigned int i;
@@ -206,7 +204,7 @@ TEST_F(context, C60_smaller_structure_of_before_is_taken_and_nothing_written_beh
 {
 	union {
 		struct cancelio_setup setup;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument;
 	const __u32 first = offsetof(struct cancelio_setup, cpus);
 	int fd = cio_open();
@@ -313,7 +311,7 @@ TEST(C61_before_setup_everything_is_ENXIO)
 	union {
 		__u32 size;
 		struct cancelio_attach attach;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument;
 	struct cancelio_info info;
 	int fd = cio_open();

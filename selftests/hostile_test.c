@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define PAGE	4096
 #define ENTRIES	256
 #define BATCH	16
 #define TIME	(400 * MS)

@@ -7,8 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define PAGE 4096
-
 struct stranger {
 	int fd;
 	__u64 conn;

@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE	4096
 #define TRIES	20
 #define ROUNDS	100
 #define SECOND_CPU	"/sys/devices/system/cpu/cpu1/online"

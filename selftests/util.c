@@ -21,8 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	4096
-
 __u32 common_op_flags;
 
 __s64 now(void)

@@ -12,10 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #define POISON		0xA5
 #define MS		1000000LL
 #define SECOND		(1000 * MS)
+/* Of the kernel that runs, and of any. */
+#define PAGE		((size_t)sysconf(_SC_PAGESIZE))
+#define LARGEST_PAGE	65536
 /* Far longer than anything takes, on the slowest machine too. */
 #define LONG_ENOUGH	(20 * SECOND)
 /* How long to watch that something does not happen. */

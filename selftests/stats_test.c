@@ -618,8 +618,8 @@ TEST_F(tcp, C60_each_event_is_told_by_one_of_several_resets)
 
 TEST_F(tcp, C60_counts_that_cannot_be_written_are_EFAULT_and_not_reset)
 {
-	char *pages = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	char *pages = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct cancelio_stats stats, *cut;
 
 	ASSERT_NE(MAP_FAILED, pages);

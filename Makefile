@@ -38,11 +38,11 @@ demo:
 	@samples/echo/demo
 
 check:
-	@vm/setup base
+	@vm/setup base $(FOREIGN)
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples man check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
 
 distclean:
 	rm -rf build
@@ -58,6 +58,8 @@ help:
 	@sed -n 's/^## /make /p' vm/dev.mk
 
 export KERNEL KDIR KEEP
+# Where a kernel is for another architecture, what it takes to build for it and to run it.
+FOREIGN = $(if $(findstring -arm64,$(KERNEL)),arm64)
 
 include vm/dev.mk
 

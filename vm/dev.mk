@@ -3,7 +3,7 @@
 # Targets for developers; a line with two #s is printed by `make help`.
 
 vm:
-	@vm/setup base
+	@vm/setup base $(FOREIGN)
 	@vm/shell
 
 ## check-rt       the tests on the real-time kernels
@@ -15,6 +15,11 @@ check-rt:
 check-32:
 	@vm/setup base m32
 	@vm/check --32 $(T)
+
+## check-arm64    the tests on kernels for arm64, in an emulated machine of that architecture
+check-arm64:
+	@vm/setup base arm64
+	@KERNEL="$(or $(KERNEL),6.1-arm64 6.12-arm64)" vm/check $(T)
 
 ## check-debug    tests, races and corpus on a kernel with KASAN, lockdep and more; T=name picks one
 check-debug:
@@ -52,7 +57,7 @@ conformance:
 
 ## check-all      all that is below and above, and the page of figures; takes several hours
 check-all:
-	@vm/setup base lint model docs m32 kernel race coverage timeline browser bpftrace
+	@vm/setup base lint model docs m32 arm64 kernel race coverage timeline browser bpftrace
 	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels
@@ -172,6 +177,6 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
+.PHONY: vm check-all check-rt check-32 check-arm64 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
 	lab check-labs image check-image check-bpftrace docs kernels

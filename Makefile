@@ -9,8 +9,9 @@ HEADERS := /lib/modules/$(RELEASE)/build
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
+TOOL = $(MAKE) -C tools/cancelio O=$(CURDIR)/build/tool LIBRARY=$(USERLIB) PREFIX=$(PREFIX)
 
-all: module library
+all: module library tool
 
 module:
 	@vm/module live $(if $(DEBUG),--debug)
@@ -18,15 +19,20 @@ module:
 library:
 	@$(LIBRARY)
 
+tool: library
+	@$(TOOL) where-possible
+
 install: all
 	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	$(LIBRARY) install DESTDIR=$(DESTDIR)
+	$(TOOL) install-where-possible DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
 
 uninstall:
 	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
+	$(TOOL) uninstall DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
 
 demo:
@@ -38,14 +44,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace tool labs image lint scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
-	@echo 'make                module for the running kernel, library'
-	@echo 'make install        both, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make                module for the running kernel, library, tool'
+	@echo 'make install        these, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
@@ -57,4 +63,4 @@ export KERNEL KDIR KEEP
 
 include vm/dev.mk
 
-.PHONY: all module library install uninstall demo check clean distclean help
+.PHONY: all module library tool install uninstall demo check clean distclean help

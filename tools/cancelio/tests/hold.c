@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hold ENGINE CONNS PENDING [shared]: a context on that engine with so many connections and
+ * receives that wait, to be looked at; with shared a child has it too.  Prints what the
+ * library says of it, as JSON on one line, and once more after each line that it reads:
+ * "DONE MISSED", so many receives to be done, and so many to miss their deadline.
+ */
+#include <cancelio.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MS 1000000LL
+
+static struct cancelio *context;
+static __u64 *conns;
+/* The last connection's other end: receives are done there, and none waits. */
+static int peer;
+static char bytes[64];
+
+static void give_up(const char *what, int error)
+{
+	fprintf(stderr, "hold: %s: %s\n", what, strerror(error));
+	exit(1);
+}
+
+static void attach(unsigned int i)
+{
+	int ends[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		give_up("sockets", errno);
+	ret = cancelio_attach_fd(context, ends[0], &conns[i]);
+	if (ret)
+		give_up("attach", -ret);
+	peer = ends[1];
+}
+
+static struct cancelio_op op_recv(__u64 conn)
+{
+	return (struct cancelio_op){
+		.opcode = CANCELIO_OP_RECV,
+		.conn = conn,
+		.addr = (unsigned long)bytes,
+		.len = sizeof(bytes),
+	};
+}
+
+static void pend(__u64 conn)
+{
+	struct cancelio_op op = op_recv(conn);
+	int ret = cancelio_submit(context, &op, 1, NULL, NULL);
+
+	if (ret != 1)
+		give_up("submit", -ret);
+}
+
+static void receive(__u64 conn, long long timeout, unsigned int reason)
+{
+	struct cancelio_op op = op_recv(conn);
+	struct cancelio_completion end;
+	int ret;
+
+	op.flags = CANCELIO_OP_TIMEOUT;
+	op.deadline = timeout;
+	ret = cancelio_call(context, &op, NULL, &end);
+	if (ret || end.reason != reason)
+		give_up("receive", ret ? -ret : -end.error);
+}
+
+static void work(unsigned int done, unsigned int missed, __u64 conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < done; i++) {
+		if (write(peer, "x", 1) != 1)
+			give_up("write", errno);
+		receive(conn, 60000 * MS, CANCELIO_DONE);
+	}
+	for (i = 0; i < missed; i++)
+		receive(conn, MS, CANCELIO_DEADLINE);
+}
+
+static void print_late(const __u64 *late)
+{
+	const char *comma = "";
+	int i;
+
+	printf("\"late\": [");
+	for (i = 0; i < CANCELIO_BUCKETS; i++, comma = ", ")
+		printf("%s%llu", comma, late[i]);
+	printf("]");
+}
+
+static void print_counts(void)
+{
+	struct cancelio_stats stats;
+	int ret = cancelio_read_stats(context, 0, &stats);
+
+	if (ret)
+		give_up("stats", -ret);
+	printf("\"counts\": {\"submitted\": %llu, \"at_once\": %llu, \"done\": %llu, ",
+	       stats.submitted, stats.at_once, stats.ended[CANCELIO_DONE]);
+	printf("\"error\": %llu, \"deadline\": %llu, \"canceled\": %llu, \"closed\": %llu, ",
+	       stats.ended[CANCELIO_ERROR], stats.ended[CANCELIO_DEADLINE],
+	       stats.ended[CANCELIO_CANCELED], stats.ended[CANCELIO_CLOSED]);
+	printf("\"met\": %llu, \"raced\": %llu, ", stats.met, stats.raced);
+	print_late(stats.late);
+	printf("}");
+}
+
+static void print_all(char **args)
+{
+	struct cancelio_info info;
+	int ret = cancelio_info(context, &info);
+
+	if (ret)
+		give_up("info", -ret);
+	printf("{\"pid\": %d, \"fd\": %d, \"engine\": \"%s\", \"connections\": %s, ", getpid(),
+	       cancelio_fd(context), args[1], args[2]);
+	printf("\"pending\": %s, \"info\": {\"abi\": %u, \"engines\": %u, \"operations\": %u, ",
+	       args[3], info.abi, info.engines, info.ops);
+	printf("\"ioctls\": %u, \"flags\": %u, \"sockets\": %u, \"entries\": %u, ", info.ioctls,
+	       info.op_flags, info.sockets, info.max_entries);
+	printf("\"batch\": %u, \"workers\": %u}, ", info.max_batch, info.max_workers);
+	print_counts();
+	printf("}\n");
+	fflush(stdout);
+}
+
+/* It has a copy of the descriptor, and nothing to do with the context. */
+static void share(void)
+{
+	int alive[2];
+	char byte;
+
+	if (pipe(alive))
+		give_up("pipe", errno);
+	if (!fork()) {
+		close(alive[1]);
+		exit(read(alive[0], &byte, 1) != 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct cancelio_setup setup = { .entries = 256 };
+	unsigned int count, pending, i, done, missed;
+	int ret;
+
+	if (argc < 4)
+		give_up("usage: hold ENGINE CONNS PENDING [shared]", EINVAL);
+	setup.engine = !strcmp(argv[1], "thread");
+	count = atoi(argv[2]);
+	pending = atoi(argv[3]);
+	conns = calloc(count, sizeof(*conns));
+	ret = cancelio_open(&context, &setup);
+	if (ret || !conns)
+		give_up("open", ret ? -ret : ENOMEM);
+	for (i = 0; i < count; i++)
+		attach(i);
+	for (i = 0; i < pending; i++)
+		pend(conns[i % (count - 1)]);
+	work(5, 3, conns[count - 1]);
+	if (argc > 4)
+		share();
+	print_all(argv);
+	while (scanf("%u %u", &done, &missed) == 2) {
+		work(done, missed, conns[count - 1]);
+		print_all(argv);
+	}
+	cancelio_free(context);
+	return 0;
+}

@@ -266,14 +266,10 @@ static double widest(void)
 
 static void print_cell(const struct cell *cell)
 {
-	char range[48];
-
-	if (!cell->count) {
-		printf("  %8s  %-17s", "-", "");
-		return;
-	}
-	snprintf(range, sizeof(range), "(%.0f to %.0f)", figure(cell, 25), figure(cell, 75));
-	printf("  %8.0f  %-17s", figure(cell, 50), range);
+	if (cell->count)
+		printf("%11.0f %7.0f %7.0f", figure(cell, 50), figure(cell, 25), figure(cell, 75));
+	else
+		printf("%11s %7s %7s", "-", "-", "-");
 }
 
 static void print_text(void)
@@ -285,7 +281,7 @@ static void print_text(void)
 	uname(&kernel);
 	printf("ns per operation, on Linux %s\n\n%-16s", kernel.release, "");
 	for (work = 0; work < WORKS; work++)
-		printf("  %8s  %-17s", work_names[work], "");
+		printf("%11s %7s %7s", work_names[work], "from", "to");
 	putchar('\n');
 	for (way = 0; way < WAYS; way++) {
 		printf("%-16s", ways[way].name);
@@ -297,9 +293,9 @@ static void print_text(void)
 	       "armed   begin to receive, send the message, wait until it was received; the ways that\n"
 	       "        cannot begin receive when it was sent.  Sending is in the figure\n"
 	       "cancel  begin to receive, cancel that, see that it has ended; others cannot\n\n"
-	       "A figure is the median of %u blocks of %d operations; behind it, where the middle half\n"
-	       "of the blocks lies.  One thread, connections over TCP of 127.0.0.1, %.0f ns taken off\n"
-	       "for the clock.  Wall clocks are noisy: these halves are up to %.0f %% wide, a difference that\n"
+	       "A figure is the median of %u blocks of %d operations; from and to is where the middle\n"
+	       "half of the blocks lies.  One thread, connections over TCP of 127.0.0.1, %.0f ns\n"
+	       "taken off for the clock.  Wall clocks are noisy: these halves are up to %.0f %% wide, a difference that\n"
 	       "is smaller tells nothing, and figures of two runs or machines compare badly.\n",
 	       MESSAGE, DEADLINE, clock_cell.count, BLOCK, at(&clock_cell, 50), 100 * widest());
 }

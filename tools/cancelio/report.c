@@ -129,7 +129,7 @@ static void print_summary(FILE *to, const struct round *round, const struct cont
 	time_t now = time(NULL);
 
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
-	fprintf(to, "%s  %zu contexts, %llu connections, %llu pending, %s ended/s, %s missed/s\n",
+	fprintf(to, "%s  contexts %zu, connections %llu, pending %llu, ended/s %s, missed/s %s\n",
 		clock, round->count, all->conns, all->pending,
 		rate(ops, sizeof(ops), all->measured, all->ops),
 		rate(missed, sizeof(missed), all->measured, all->missed));
@@ -181,7 +181,7 @@ size_t report_bars(const struct round *round)
 
 static void print_histogram(FILE *to, const u64 *late, size_t bars)
 {
-	static const char stars[BAR + 1] = "****************************************";
+	static const char stars[BAR + 2] = " ****************************************";
 	unsigned int first, last, entry;
 	char time[16];
 	u64 most = 0;
@@ -191,9 +191,11 @@ static void print_histogram(FILE *to, const u64 *late, size_t bars)
 	for (entry = first; entry <= last; entry++)
 		most = late[entry] > most ? late[entry] : most;
 	fputs("deadlines that ended something, by how late, of all contexts\n", to);
-	for (entry = first; entry <= last && entry - first < bars; entry++)
-		fprintf(to, "%7s %10llu %.*s\n", entry_text(time, sizeof(time), entry), late[entry],
-			(int)((late[entry] * BAR + most - 1) / most), stars);
+	/* Where not all fits, the latest are what is looked for. */
+	entry = last - first < bars ? first : last + 1 - bars;
+	for (; entry <= last; entry++)
+		fprintf(to, "%7s %10llu%.*s\n", entry_text(time, sizeof(time), entry), late[entry],
+			(int)((late[entry] * BAR + most - 1) / most + !!late[entry]), stars);
 }
 
 /* What cannot be seen, and where the module tells less than it could. */

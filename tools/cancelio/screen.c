@@ -59,13 +59,19 @@ void screen_close(void)
 	raise(stopped_by());
 }
 
-/* How much fits: summary, heading and the line of keys, and what is missing, take four. */
+/*
+ * How much fits, beside summary, heading, what is missing and the line of keys: contexts have
+ * half of it, bars and their title the other one, and either what the other does not need.
+ */
 static struct view view_of(const struct round *round)
 {
-	size_t lines = LINES > 5 ? LINES - 5 : 0, bars = report_bars(round);
+	size_t lines = LINES > 4 ? LINES - 4 : 0, bars = report_bars(round), half, room;
 	struct view view;
 
-	view.bars = bars < lines / 2 ? bars : lines / 2;
+	half = (lines + 1) / 2;
+	room = lines - (round->count < half ? round->count : half);
+	room = room ? room - 1 : 0;
+	view.bars = bars < room ? bars : room;
 	view.rows = lines - (view.bars ? view.bars + 1 : 0);
 	if (first + view.rows > round->count)
 		first = round->count > view.rows ? round->count - view.rows : 0;

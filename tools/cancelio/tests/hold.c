@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hold ENGINE CONNS PENDING [shared]: a context on that engine with so many connections and
- * receives that wait, to be looked at; with shared a child has it too.  Prints what the
- * library says of it, as JSON on one line, and once more after each line that it reads:
- * "DONE MISSED", so many receives to be done, and so many to miss their deadline.
+ * receives that wait, to be looked at; with shared its owner is a child of the process that
+ * was started, which gets a copy.  Prints what the library says of it, as JSON on one line,
+ * and once more after each line that it reads: "DONE MISSED", so many receives to be done,
+ * and so many to miss their deadline.
  */
+#define _GNU_SOURCE
 #include <cancelio.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MS 1000000LL
+
+/* Pipes between the owner and the process that gets a copy. */
+struct sharing {
+	int told;
+	int done;
+};
 
 static struct cancelio *context;
 static __u64 *conns;
@@ -131,23 +141,50 @@ static void print_all(char **args)
 	fflush(stdout);
 }
 
-/* It has a copy of the descriptor, and nothing to do with the context. */
-static void share(void)
+/* The parent's end of sharing: it has the descriptor as long as the owner lives. */
+static void have_copy(pid_t owner, int told, int done)
 {
-	int alive[2];
+	int fd, status, pidfd = syscall(SYS_pidfd_open, owner, 0);
+
+	if (read(told, &fd, sizeof(fd)) != sizeof(fd) ||
+	    syscall(SYS_pidfd_getfd, pidfd, fd, 0) < 0 || write(done, "x", 1) != 1)
+		give_up("a copy", errno);
+	waitpid(owner, &status, 0);
+	exit(status != 0);
+}
+
+/* Go on as a child; returns what share() needs. */
+static struct sharing become_owner(void)
+{
+	int told[2], done[2];
+	pid_t owner;
+
+	if (pipe(told) || pipe(done))
+		give_up("pipe", errno);
+	owner = fork();
+	if (owner < 0)
+		give_up("fork", errno);
+	if (owner) {
+		close(told[1]);
+		have_copy(owner, told[0], done[1]);
+	}
+	return (struct sharing){ .told = told[1], .done = done[0] };
+}
+
+static void share(const struct sharing *sharing)
+{
+	int fd = cancelio_fd(context);
 	char byte;
 
-	if (pipe(alive))
-		give_up("pipe", errno);
-	if (!fork()) {
-		close(alive[1]);
-		exit(read(alive[0], &byte, 1) != 0);
-	}
+	if (write(sharing->told, &fd, sizeof(fd)) != sizeof(fd) ||
+	    read(sharing->done, &byte, 1) != 1)
+		give_up("share", errno);
 }
 
 int main(int argc, char **argv)
 {
 	struct cancelio_setup setup = { .entries = 256 };
+	struct sharing sharing = {};
 	unsigned int count, pending, i, done, missed;
 	int ret;
 
@@ -157,6 +194,8 @@ int main(int argc, char **argv)
 	count = atoi(argv[2]);
 	pending = atoi(argv[3]);
 	conns = calloc(count, sizeof(*conns));
+	if (argc > 4)
+		sharing = become_owner();
 	ret = cancelio_open(&context, &setup);
 	if (ret || !conns)
 		give_up("open", ret ? -ret : ENOMEM);
@@ -166,7 +205,7 @@ int main(int argc, char **argv)
 		pend(conns[i % (count - 1)]);
 	work(5, 3, conns[count - 1]);
 	if (argc > 4)
-		share();
+		share(&sharing);
 	print_all(argv);
 	while (scanf("%u %u", &done, &missed) == 2) {
 		work(done, missed, conns[count - 1]);

@@ -60,7 +60,7 @@ unsigned long count_of(struct argp_state *state, const char *text, double most)
 {
 	double number = number_of(state, text, 1, most);
 
-	if (number != floor(number))
+	if (number != (unsigned long)number)
 		argp_error(state, "'%s' is not a whole number", text);
 	return number;
 }

@@ -10,6 +10,7 @@ HEADERS := /lib/modules/$(RELEASE)/build
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
 TOOL = $(MAKE) -C tools/cancelio O=$(CURDIR)/build/tool LIBRARY=$(USERLIB) PREFIX=$(PREFIX)
+PAGES = $(MAKE) -s -C Documentation/man PREFIX=$(PREFIX)
 
 all: module library tool
 
@@ -22,18 +23,21 @@ library:
 tool: library
 	@$(TOOL) where-possible
 
-install: all
+install: all install-man
 	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	$(LIBRARY) install DESTDIR=$(DESTDIR)
 	$(TOOL) install-where-possible DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
 
-uninstall:
+uninstall: uninstall-man
 	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
 	$(TOOL) uninstall DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
+
+install-man uninstall-man:
+	$(PAGES) $(@:-man=) DESTDIR=$(DESTDIR)
 
 demo:
 	@vm/setup base
@@ -44,14 +48,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace tool labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples man check race pairs explore soak bench timeline bpftrace tool labs image lint scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
 	@echo 'make                module for the running kernel, library, tool'
-	@echo 'make install        these, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make install        these and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
@@ -63,4 +67,4 @@ export KERNEL KDIR KEEP
 
 include vm/dev.mk
 
-.PHONY: all module library tool install uninstall demo check clean distclean help
+.PHONY: all module library tool install uninstall install-man uninstall-man demo check clean distclean help

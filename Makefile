@@ -9,9 +9,10 @@ HEADERS := /lib/modules/$(RELEASE)/build
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
+TOOL = $(MAKE) -C tools/cancelio O=$(CURDIR)/build/tool LIBRARY=$(USERLIB) PREFIX=$(PREFIX)
 PAGES = $(MAKE) -s -C Documentation/man PREFIX=$(PREFIX)
 
-all: module library
+all: module library tool
 
 module:
 	@vm/module live $(if $(DEBUG),--debug)
@@ -19,15 +20,20 @@ module:
 library:
 	@$(LIBRARY)
 
+tool: library
+	@$(TOOL) where-possible
+
 install: all install-man
 	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	$(LIBRARY) install DESTDIR=$(DESTDIR)
+	$(TOOL) install-where-possible DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
 
 uninstall: uninstall-man
 	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
+	$(TOOL) uninstall DESTDIR=$(DESTDIR)
 	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
 
 install-man uninstall-man:
@@ -42,14 +48,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench timeline bpftrace tool labs image lint scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
-	@echo 'make                module for the running kernel, library'
-	@echo 'make install        both and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make                module for the running kernel, library, tool'
+	@echo 'make install        these and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
@@ -63,4 +69,4 @@ FOREIGN = $(if $(findstring -arm64,$(KERNEL)),arm64)
 
 include vm/dev.mk
 
-.PHONY: all module library install uninstall install-man uninstall-man demo check clean distclean help
+.PHONY: all module library tool install uninstall install-man uninstall-man demo check clean distclean help

@@ -463,4 +463,5 @@ module_init(main_init);
 module_exit(main_exit);
 
 MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");
 MODULE_DESCRIPTION("Socket reads and writes that can be interrupted at any moment");

@@ -57,7 +57,7 @@ conformance:
 
 ## check-all      all that is below and above, and the page of figures; takes several hours
 check-all:
-	@vm/setup base lint model docs m32 arm64 kernel race coverage timeline browser bpftrace
+	@vm/setup base lint model docs m32 arm64 kernel race coverage timeline browser bpftrace tool
 	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels
@@ -168,6 +168,11 @@ check-bpftrace:
 	@vm/setup base bpftrace
 	@tools/bpftrace/check
 
+## check-tool     tools/cancelio, whether it tells what is so, in all states of module and device
+check-tool:
+	@vm/setup base tool
+	@tools/cancelio/check
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -179,4 +184,4 @@ kernels:
 
 .PHONY: vm check-all check-rt check-32 check-arm64 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
-	lab check-labs image check-image check-bpftrace docs kernels
+	lab check-labs image check-image check-bpftrace check-tool docs kernels

@@ -31,14 +31,16 @@ uninstall:
 
 demo:
 	@vm/setup base
-	@samples/echo/demo
+	@test -x "samples/$(or $(T),echo)/demo" || \
+		{ echo "demo: no T=$(T); there are: $(notdir $(patsubst %/demo,%,$(wildcard samples/*/demo)))" >&2; exit 2; }
+	@samples/$(or $(T),echo)/demo
 
 check:
 	@vm/setup base
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench proxy timeline bpftrace labs image lint scratch.*)
 
 distclean:
 	rm -rf build
@@ -46,14 +48,14 @@ distclean:
 help:
 	@echo 'make                module for the running kernel, library'
 	@echo 'make install        both, below DESTDIR and PREFIX (make uninstall removes them)'
-	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
+	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running; T=proxy: a proxy'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
 	@echo 'make clean          remove what was built; distclean also kernels and sources'
 	@echo 'KERNEL=name picks another Debian kernel for demo, check and vm, KDIR=path your own'
 	@sed -n 's/^## /make /p' vm/dev.mk
 
-export KERNEL KDIR KEEP
+export KERNEL KDIR KEEP RECORD
 
 include vm/dev.mk
 

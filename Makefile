@@ -55,7 +55,7 @@ help:
 	@echo 'KERNEL=name picks another Debian kernel for demo, check and vm, KDIR=path your own'
 	@sed -n 's/^## /make /p' vm/dev.mk
 
-export KERNEL KDIR KEEP RECORD
+export KERNEL KDIR KEEP
 
 include vm/dev.mk
 

@@ -104,11 +104,24 @@ static int socket_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) ? -errno : -error;
 }
 
+/* Also before any attempt: then the system has no socket for it. */
 static void connect_failed(struct proxy *proxy, struct pair *pair, int error)
 {
 	struct cancelio_completion how = { .reason = CANCELIO_ERROR, .error = error };
 
-	pair_end(proxy, pair, error == -ECONNREFUSED ? "refused" : "unreachable", UPSTREAM, &how);
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+		pair_end(proxy, pair, "refused", UPSTREAM, &how);
+		break;
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+	case -ETIMEDOUT:
+		pair_end(proxy, pair, "unreachable", UPSTREAM, &how);
+		break;
+	default:
+		pair_end(proxy, pair, "failed", PROXY, &how);
+	}
 }
 
 static void await_connect(struct proxy *proxy, struct pair *pair);

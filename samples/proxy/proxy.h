@@ -16,7 +16,7 @@
 #define MS	1000000LL
 /* What is held of a stream between the two sockets, each way. */
 #define BUFFER	16384
-/* Operations that one turn of the ring can add, and completions that it takes. */
+/* Operations that go to the kernel in one call, and completions that are taken at a time. */
 #define QUEUE	1024
 #define BATCH	256
 /* "[", an address, "]:65535". */

@@ -94,20 +94,6 @@ __u64 ring_attach(struct proxy *proxy, int fd)
 	return conn;
 }
 
-/* The operation, of which the caller fills in the rest. */
-struct cancelio_op *ring_queue(struct proxy *proxy, struct waiter *waiter,
-			       unsigned int opcode, __u64 conn)
-{
-	struct cancelio_op *op = &proxy->queue[proxy->queued++];
-
-	*op = (struct cancelio_op){
-		.opcode = opcode,
-		.conn = conn,
-		.user_data = (uintptr_t)waiter,
-	};
-	return op;
-}
-
 static void tell(struct proxy *proxy, const struct cancelio_completion *how)
 {
 	struct waiter *waiter = (struct waiter *)(uintptr_t)how->user_data;
@@ -145,6 +131,23 @@ static void submit(struct proxy *proxy, unsigned int min)
 			tell_refused(proxy, &proxy->queue[first++], error);
 	}
 	proxy->queued = 0;
+}
+
+/* An operation for the next turn, of which the caller fills in the rest. */
+struct cancelio_op *ring_queue(struct proxy *proxy, struct waiter *waiter,
+			       unsigned int opcode, __u64 conn)
+{
+	struct cancelio_op *op;
+
+	if (proxy->queued == QUEUE)
+		submit(proxy, 0);
+	op = &proxy->queue[proxy->queued++];
+	*op = (struct cancelio_op){
+		.opcode = opcode,
+		.conn = conn,
+		.user_data = (uintptr_t)waiter,
+	};
+	return op;
 }
 
 void ring_turn(struct proxy *proxy)

@@ -63,7 +63,7 @@ measured() {
 
 # attack OPTION...: a thousand slow clients of one kind are there; its process is $attacker.
 attack() {
-	slowhttptest -c $SLOW -r 500 -l 300 -p 60 "$@" >/tmp/attack 2>&1 &
+	slowhttptest -c $((SLOW + 20)) -r 500 -l 300 -p 60 "$@" >/tmp/attack 2>&1 &
 	attacker=$!
 	awaited all_there
 }
@@ -103,7 +103,7 @@ prompt() {
 	beside reads "read 32 bytes each 5 s" -X -n 5 -z 32 -w 256 -y 512 -u "$url"
 	before=$(resident_kb)
 	beside headers "send a header each 5 s" -H -i 5 -x 10 -u "$url"
-	beside body "send a byte of a body each 5 s" -B -i 5 -x 2 -s 100000 -u "$(front up/slow)"
+	beside body "send a byte of a body each 5 s" -B -t PUT -i 5 -x 2 -s 100000 -u "$(front up/slow)"
 	stated "$SLOW slow readers once more" attack -X -n 5 -z 32 -w 256 -y 512 -u "$url"
 	end_attack
 	stated "  the proxy's memory is as it was after the first ones, but for 256 KiB" \

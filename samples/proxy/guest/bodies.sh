@@ -115,18 +115,16 @@ drain_to_the_end() {
 	kill -TERM "$proxy"
 	awaited logged '^draining: 1 connections'
 	stated "drain: no more is accepted" refused_now
-	stated "  what was there ends well" wait "$client"
+	stated "  what was there ends well" ended 0 "$client"
 	stated "  byte for byte" same /www/big /tmp/part
-	stated "  the proxy ends by itself" wait "$proxy"
+	stated "  the proxy ends by itself" ended 0 "$proxy"
 	stated "  and says so" logged '^ended: 1 connections, 0 of them cut'
 }
 
 # cut_short CODE WHAT: what the client has is a beginning of it, and it is told so: 56 by a
 # reset, 18 by an end before the length that it knows.
 cut_short() {
-	local code=0
-	wait "$client" || code=$?
-	stated "  the client sees $2" [ "$code" -eq "$1" ]
+	stated "  the client sees $2" ended "$1" "$client"
 	stated "  it has a beginning of the body, byte for byte" begins_with /www/big /tmp/part
 }
 
@@ -136,7 +134,7 @@ drain() {
 	start_proxy 127.0.0.1:8080 --drain-timeout 700
 	slow_download 1M
 	kill -TERM "$proxy"
-	stated "drain: the proxy ends when its time is over" wait "$proxy"
+	stated "drain: the proxy ends when its time is over" ended 0 "$proxy"
 	ends_by "  why=drain-timeout" "by=proxy why=drain-timeout .*to-client=[1-9]" 700
 	cut_short 56 "a reset"
 	start_proxy 127.0.0.1:8080 --drain-timeout 600000
@@ -144,7 +142,7 @@ drain() {
 	kill -TERM "$proxy"
 	awaited logged '^draining'
 	kill -TERM "$proxy"
-	stated "drain: a second SIGTERM ends it at once" wait "$proxy"
+	stated "drain: a second SIGTERM ends it at once" ended 0 "$proxy"
 	ends_by "  why=stopped" "by=proxy why=stopped "
 	cut_short 56 "a reset"
 }

@@ -12,7 +12,7 @@
 # shellcheck disable=SC3043,SC2034
 
 # Nothing that is awaited takes so long, seconds.
-LIMIT=60
+LIMIT=${LIMIT:-60}
 # Attached to a context that serves nobody: the listener, and where signals come in.
 AT_REST=2
 FRONT=7000
@@ -70,6 +70,15 @@ at_least() {
 	[ "$1" -ge "$2" ]
 }
 
+# ended CODE PROCESS: it ends, with that exit code.
+ended() {
+	local code=0
+	awaited gone "$2" || { echo "it does not end"; return 1; }
+	wait "$2" || code=$?
+	echo "it ended with $code"
+	[ "$code" -eq "$1" ]
+}
+
 # start_proxy UPSTREAM [OPTION]...: on port $FRONT; its process is $proxy, its log $log.
 start_proxy() {
 	local upstream=$1 fd
@@ -114,13 +123,13 @@ at_rest() {
 end_proxy() {
 	stated "$1: no connection and no descriptor is left" at_rest
 	kill -TERM "$proxy"
-	stated "$1: the proxy ends" wait "$proxy"
+	stated "$1: the proxy ends" ended 0 "$proxy"
 }
 
 # In passing, between two ends of one kind.
 stop_proxy() {
 	kill -TERM "$proxy"
-	wait "$proxy"
+	ended 0 "$proxy"
 }
 
 listens() {

@@ -83,14 +83,16 @@ canceled() {
 under_cancel() {
 	local down up
 	start_proxy 127.0.0.1:8080
-	rm -f /www/up/big
+	rm -f /www/up/big /tmp/got
 	curl -sS --limit-rate 8M -o /tmp/got "$(front big)" &
 	down=$!
 	curl -sS --limit-rate 8M -o /tmp/answer -T /www/big "$(front up/big)" &
 	up=$!
 	cancel_until_done $down $up
-	stated "32 MiB each way while what is pending is canceled: down" same /www/big /tmp/got
-	stated "  and up" same /www/big /www/up/big
+	stated "32 MiB each way while what is pending is canceled: down" ended 0 "$down"
+	stated "  byte for byte" same /www/big /tmp/got
+	stated "  and up" ended 0 "$up"
+	stated "  byte for byte" same /www/big /www/up/big
 	stated "  $(canceled) operations were canceled" at_least "$(canceled)" 200
 	figure bodies canceled "$(canceled)" operations
 	end_proxy "cancel"

@@ -91,6 +91,12 @@ echoed() {
 	[ "$(wc -c <"$1")" -ge "$2" ]
 }
 
+# A byte more, as long as not so many connections have ended.
+trickles() {
+	printf x >&8
+	logged "why=" "$1"
+}
+
 idle() {
 	serve 9003 TCP-LISTEN:9003,fork,reuseaddr,bind=127.0.0.1 EXEC:cat
 	start_proxy 127.0.0.1:9003 --idle-timeout 500 --first-byte-timeout 60000 --lifetime 2000
@@ -100,10 +106,7 @@ idle() {
 		"by=proxy why=idle-timeout to-upstream=6 to-client=6 .*awaits=both " 500
 	end_client
 	start_client /tmp/got
-	until logged "why=" 2; do
-		printf x >&8
-		usleep 50000
-	done
+	awaited trickles 2
 	ends_by "bytes that trickle keep it for its life time: why=lifetime" \
 		"by=proxy why=lifetime to-upstream=[1-9][0-9]+ to-client=[1-9][0-9]+" 2000
 	end_client

@@ -33,7 +33,7 @@ stated() {
 		printf 'ok\t%s\n' "$text"
 	else
 		printf 'not\t%s\n' "$text"
-		sed 's/^/#   /' /tmp/stated
+		tail -n 3 /tmp/stated | sed 's/^/#   /'
 		failed=1
 	fi
 }
@@ -178,7 +178,7 @@ open_said() {
 }
 
 gone() {
-	[ ! -d "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+	[ ! -d "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status"
 }
 
 sum_of() {

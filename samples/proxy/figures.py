@@ -5,9 +5,10 @@
 PROMPT = [
     ("direct", "to nginx directly"),
     ("alone", "through the proxy, nobody else there"),
-    ("headers", "beside 1000 that send a header each 5 s"),
-    ("body", "beside 1000 that send a byte of a body each 5 s"),
     ("reads", "beside 1000 that read 32 bytes each 5 s"),
+    ("headers", "beside 1000 that send a header each 5 s"),
+    ("body", "beside 1000 that send some bytes of a body"),
+    ("again", "through the proxy, nobody else there again"),
 ]
 LATENCIES = ["p50", "p90", "p99", "max"]
 REDIS = [("SET", "1 in flight", ""), ("GET", "1 in flight", ""),

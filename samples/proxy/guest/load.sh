@@ -57,10 +57,6 @@ measure() {
 	[ "$(cat "/tmp/$1.errors")" -eq 0 ] && [ "$(cat "/tmp/$1.requests")" -gt 0 ]
 }
 
-measured() {
-	cat "/tmp/$1"
-}
-
 # attack OPTION...: a thousand slow clients of one kind are there; its process is $attacker.
 attack() {
 	slowhttptest -c $((SLOW + 20)) -r 500 -l 300 -p 60 "$@" >/tmp/attack 2>&1 &
@@ -79,11 +75,20 @@ beside() {
 	stated "$SLOW clients that $what are there" attack "$@"
 	stated "  prompt ones are served beside them" measure "$name" "$FRONT"
 	stated "  which are there still" all_there
-	stated "  the prompt ones' median is not above twice what it is without" \
-		at_least $((2 * $(measured alone.p50))) "$(measured "$name.p50")"
-	stated "  and their 99th percentile not above four times" \
-		at_least $((4 * $(measured alone.p99))) "$(measured "$name.p99")"
 	end_attack
+}
+
+# The larger one of two, for a host can be busy when the first is measured.
+without_slow() {
+	cat "/tmp/alone.$1" "/tmp/again.$1" | sort -n | tail -n 1
+}
+
+# compare NAME WHAT: medians, and 99th percentiles.
+compare() {
+	stated "beside $SLOW that $2 the median of prompt ones is not above twice what it is without" \
+		at_least $((2 * $(without_slow p50))) "$(cat "/tmp/$1.p50")"
+	stated "  and their 99th percentile not above four times" \
+		at_least $((4 * $(without_slow p99))) "$(cat "/tmp/$1.p99")"
 }
 
 end_attack() {
@@ -103,10 +108,15 @@ prompt() {
 	beside reads "read 32 bytes each 5 s" -X -n 5 -z 32 -w 256 -y 512 -u "$url"
 	before=$(resident_kb)
 	beside headers "send a header each 5 s" -H -i 5 -x 10 -u "$url"
-	beside body "send a byte of a body each 5 s" -B -t PUT -i 5 -x 2 -s 100000 -u "$(front up/slow)"
+	beside body "send some bytes of a body each 5 s" \
+		-B -t PUT -i 5 -x 2 -s 100000 -u "$(front up/slow)"
 	stated "$SLOW slow readers once more" attack -X -n 5 -z 32 -w 256 -y 512 -u "$url"
 	end_attack
 	stated "  the proxy's memory is as it was after the first ones, but for 256 KiB" \
 		at_least 256 $(($(resident_kb) - before))
+	stated "wrk through the proxy, nobody else there again" measure again "$FRONT"
+	compare reads "read 32 bytes each 5 s"
+	compare headers "send a header each 5 s"
+	compare body "send some bytes of a body each 5 s"
 	end_proxy "slow clients"
 }

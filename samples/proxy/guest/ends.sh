@@ -38,6 +38,13 @@ end_of_file() {
 	end_proxy "end of file"
 }
 
+ipv6() {
+	start_proxy "[::1]:8080" --listen "[::1]:$FRONT"
+	stated "IPv6 on both sides" curl_says 0 "http://[::1]:$FRONT/small"
+	stated "  the log has its address" will_log "client=\[::1\]:[0-9]+ by=client why=end-of-file"
+	end_proxy "IPv6"
+}
+
 # The upstream answers when the client has ended its side, and not before.
 half_close() {
 	serve 9001 -t "$LIMIT" TCP-LISTEN:9001,fork,reuseaddr,bind=127.0.0.1 EXEC:sha256sum
@@ -163,6 +170,7 @@ resets() {
 ends() {
 	say "every way to end"
 	end_of_file
+	ipv6
 	half_close
 	no_upstream
 	first_byte

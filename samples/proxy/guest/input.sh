@@ -11,7 +11,7 @@ ADDRESSES="--listen 127.0.0.1:7000 --upstream 127.0.0.1:8080"
 refuses() {
 	local code=0 want=$1 text=$2
 	shift 2
-	"$@" 2>/tmp/refused >/tmp/output || code=$?
+	timeout "$LIMIT" "$@" 2>/tmp/refused >/tmp/output || code=$?
 	cat /tmp/refused
 	[ "$code" -eq "$want" ] && grep -qF -e "$text" /tmp/refused && [ ! -s /tmp/output ]
 }
@@ -69,17 +69,14 @@ usage() {
 	stated "usage: --help is answered" sh -c "/cio-proxy --help | grep -q -e --lifetime"
 }
 
-as_nobody() {
-	su nobody -s /bin/sh -c "/cio-proxy $*"
-}
-
 # shellcheck disable=SC2086
 missing_things() {
 	stated "too few descriptors are named, and how many connections there can be" \
 		refuses 2 "--max-connections is 1 to 42 here, not '43'" sh -c \
-		"ulimit -Hn 100; exec /cio-proxy $ADDRESSES --max-connections 43"
+		"ulimit -n 100; exec /cio-proxy $ADDRESSES --max-connections 43"
 	stated "no permission for the device is named" \
-		refuses 1 "no permission to open /dev/cancelio" as_nobody $ADDRESSES
+		refuses 1 "no permission to open /dev/cancelio" \
+		su nobody -s /bin/sh -c "/cio-proxy $ADDRESSES"
 	rmmod cancelio
 	stated "a module that is not loaded is named" \
 		refuses 1 "the module cancelio is not loaded" /cio-proxy $ADDRESSES
@@ -91,7 +88,7 @@ missing_things() {
 	chmod 666 /dev/cancelio
 	stated "no permission for a port is named" refuses 1 \
 		"--listen 127.0.0.1:80: ports below 1024 need CAP_NET_BIND_SERVICE" \
-		as_nobody --listen 127.0.0.1:80 --upstream 127.0.0.1:8080
+		su nobody -s /bin/sh -c "/cio-proxy --listen 127.0.0.1:80 --upstream 127.0.0.1:8080"
 	chmod 600 /dev/cancelio
 	stated "a port that is in use is named" refuses 1 \
 		"--listen 127.0.0.1:8080: Address already in use" \

@@ -93,7 +93,7 @@ under_cancel() {
 	stated "  byte for byte" same /www/big /tmp/got
 	stated "  and up" ended 0 "$up"
 	stated "  byte for byte" same /www/big /www/up/big
-	stated "  $(canceled) operations were canceled" at_least "$(canceled)" 200
+	stated "  $(canceled) operations were canceled" at_least "$(canceled)" 100
 	figure bodies canceled "$(canceled)" operations
 	end_proxy "cancel"
 }

@@ -5,9 +5,9 @@
 PROMPT = [
     ("direct", "to nginx directly"),
     ("alone", "through the proxy, nobody else there"),
-    ("reads", "beside 1000 that read 32 bytes each 5 s"),
-    ("headers", "beside 1000 that send a header each 5 s"),
-    ("body", "beside 1000 that send some bytes of a body"),
+    ("reads", "beside 1000 that read 32 bytes each 10 s"),
+    ("headers", "beside 1000 that send a header each 10 s"),
+    ("body", "beside 1000 that send a body by bytes"),
     ("again", "through the proxy, nobody else there again"),
 ]
 LATENCIES = ["p50", "p90", "p99", "max"]

@@ -4,11 +4,13 @@
 # Name in the figures, what it is.
 PROMPT = [
     ("direct", "to nginx directly"),
-    ("alone", "through the proxy, nobody else there"),
+    ("alone1", "through the proxy, nobody else there"),
     ("reads", "beside 1000 that read 32 bytes each 10 s"),
+    ("alone2", "nobody else there"),
     ("headers", "beside 1000 that send a header each 10 s"),
+    ("alone3", "nobody else there"),
     ("body", "beside 1000 that send a body by bytes"),
-    ("again", "through the proxy, nobody else there again"),
+    ("alone4", "nobody else there"),
 ]
 LATENCIES = ["p50", "p90", "p99", "max"]
 REDIS = [("SET", "1 in flight", ""), ("GET", "1 in flight", ""),

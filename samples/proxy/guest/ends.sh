@@ -83,6 +83,26 @@ no_upstream() {
 	stop_proxy
 }
 
+# All ports of this machine from which one can connect to the upstream are in use: the one.
+no_port() {
+	local ports=/proc/sys/net/ipv4/ip_local_port_range before
+	before=$(cat $ports)
+	echo "61111 61111" >$ports
+	start_proxy 127.0.0.1:8080
+	nc 127.0.0.1 8080 </tmp/said >/tmp/got 2>/tmp/client &
+	client=$!
+	awaited in_use 61111
+	stated "no port is left for the upstream: the client is reset" is_reset "$(front small)"
+	ends_by "  why=failed" "by=proxy why=failed .*error=EADDRNOTAVAIL"
+	end_client
+	echo "$before" >$ports
+	stop_proxy
+}
+
+in_use() {
+	netstat -tn | grep -q "127.0.0.1:$1 .*127.0.0.1:8080 .*ESTABLISHED"
+}
+
 first_byte() {
 	start_proxy 127.0.0.1:8080 --first-byte-timeout 400
 	start_client /tmp/got
@@ -179,6 +199,7 @@ ends() {
 	ipv6
 	half_close
 	no_upstream
+	no_port
 	first_byte
 	idle
 	talks_too_much

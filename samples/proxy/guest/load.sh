@@ -62,7 +62,7 @@ measure() {
 attack() {
 	slowhttptest -c $((SLOW + 20)) -r 100 -l 300 -p 60 "$@" >/tmp/attack 2>&1 &
 	attacker=$!
-	awaited all_there
+	awaited all_there || { tail -n 2 /tmp/attack; echo "$(attached) attached"; return 1; }
 }
 
 all_there() {

@@ -105,7 +105,7 @@ prompt() {
 	local before url gaps=0
 	say "prompt clients beside slow ones"
 	url=$(front medium)
-	start_proxy 127.0.0.1:8080 --max-connections 2000 --idle-timeout 600000 \
+	start_proxy 127.0.0.1:8080 --max-connections 2000 --connect-timeout 60000 --idle-timeout 600000 \
 		--first-byte-timeout 600000
 	stated "wrk, 8 connections: directly" measure direct 8080
 	without

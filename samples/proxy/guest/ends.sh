@@ -121,7 +121,7 @@ first_byte() {
 }
 
 echoed() {
-	[ "$(wc -c <"$1")" -ge "$2" ]
+	[ -e "$1" ] && [ "$(stat -c %s "$1")" -ge "$2" ]
 }
 
 # A byte more, as long as not so many connections have ended.

@@ -132,16 +132,25 @@ trickles() {
 
 idle() {
 	serve 9003 TCP-LISTEN:9003,fork,reuseaddr,bind=127.0.0.1 EXEC:cat
-	start_proxy 127.0.0.1:9003 --idle-timeout 500 --first-byte-timeout 60000 --lifetime 2000
+	start_proxy 127.0.0.1:9003 --idle-timeout 500 --first-byte-timeout 60000
 	start_client /tmp/got
 	echo hello >&8
 	ends_by "silence after an answer: why=idle-timeout" \
 		"by=proxy why=idle-timeout to-upstream=6 to-client=6 .*awaits=both " 500
 	end_client
+	stop_proxy
+	end_server
+	one_way
+}
+
+# The other way has said something once: what waits there has an older deadline.
+one_way() {
+	serve 9006 TCP-LISTEN:9006,fork,reuseaddr,bind=127.0.0.1 "SYSTEM:echo ready; cat >/dev/null"
+	start_proxy 127.0.0.1:9006 --idle-timeout 500 --first-byte-timeout 60000 --lifetime 2000
 	start_client /tmp/got
-	awaited trickles 2
-	ends_by "bytes that trickle keep it for its life time: why=lifetime" \
-		"by=proxy why=lifetime to-upstream=[1-9][0-9]* to-client=[1-9]" 2000
+	awaited trickles 1
+	ends_by "bytes that trickle one way keep it for its life time: why=lifetime" \
+		"by=proxy why=lifetime to-upstream=[1-9][0-9]* to-client=6 " 2000
 	end_client
 	end_proxy "idle"
 	end_server

@@ -146,11 +146,11 @@ idle() {
 # The other way has said something once: what waits there has an older deadline.
 one_way() {
 	serve 9006 TCP-LISTEN:9006,fork,reuseaddr,bind=127.0.0.1 "SYSTEM:echo ready; cat >/dev/null"
-	start_proxy 127.0.0.1:9006 --idle-timeout 500 --first-byte-timeout 60000 --lifetime 2000
+	start_proxy 127.0.0.1:9006 --idle-timeout 1500 --first-byte-timeout 60000 --lifetime 5000
 	start_client /tmp/got
 	awaited trickles 1
 	ends_by "bytes that trickle one way keep it for its life time: why=lifetime" \
-		"by=proxy why=lifetime to-upstream=[1-9][0-9]* to-client=6 " 2000
+		"by=proxy why=lifetime to-upstream=[1-9][0-9]* to-client=6 " 5000
 	end_client
 	end_proxy "idle"
 	end_server

@@ -41,14 +41,16 @@ install-man uninstall-man:
 
 demo:
 	@vm/setup base
-	@samples/echo/demo
+	@test -x "samples/$(or $(T),echo)/demo" || \
+		{ echo "demo: no T=$(T); there are: $(notdir $(patsubst %/demo,%,$(wildcard samples/*/demo)))" >&2; exit 2; }
+	@samples/$(or $(T),echo)/demo
 
 check:
 	@vm/setup base $(FOREIGN)
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench timeline bpftrace tool labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench proxy timeline bpftrace tool labs image lint scratch.*)
 
 distclean:
 	rm -rf build
@@ -56,7 +58,7 @@ distclean:
 help:
 	@echo 'make                module for the running kernel, library, tool'
 	@echo 'make install        these and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
-	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
+	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running; T=proxy: a proxy'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
 	@echo 'make clean          remove what was built; distclean also kernels and sources'

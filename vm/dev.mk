@@ -173,6 +173,11 @@ check-tool:
 	@vm/setup base tool
 	@tools/cancelio/check
 
+## proxy-faults   the proxy with faults, each of which its demo has to find; F=name picks one
+proxy-faults:
+	@vm/setup base race proxy
+	@samples/proxy/faults/check $(F)
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -184,4 +189,4 @@ kernels:
 
 .PHONY: vm check-all check-rt check-32 check-arm64 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
-	lab check-labs image check-image check-bpftrace check-tool docs kernels
+	lab check-labs image check-image check-bpftrace check-tool proxy-faults docs kernels

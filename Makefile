@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 USERLIB := $(CURDIR)/build/userlib
 RELEASE := $(shell uname -r)
 HEADERS := /lib/modules/$(RELEASE)/build
+DEMOS := $(patsubst samples/%/demo,%,$(wildcard samples/*/demo))
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
@@ -31,7 +32,8 @@ uninstall:
 
 demo:
 	@vm/setup base
-	@samples/echo/demo
+	@[ -x samples/$(or $(T),echo)/demo ] || { echo 'T=$(T): no such demo, there are: $(DEMOS)' >&2; exit 2; }
+	@samples/$(or $(T),echo)/demo
 
 check:
 	@vm/setup base
@@ -46,7 +48,8 @@ distclean:
 help:
 	@echo 'make                module for the running kernel, library'
 	@echo 'make install        both, below DESTDIR and PREFIX (make uninstall removes them)'
-	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
+	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running;'
+	@echo '                    T=five-ways picks another of samples/*/demo'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
 	@echo 'make clean          remove what was built; distclean also kernels and sources'

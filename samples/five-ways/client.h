@@ -47,7 +47,7 @@ bool server_has_connections(const struct server *server, unsigned int count);
 int client_connect(const struct server *server, int buffer);
 /* Send a message of @len bytes, whose content is its own, and see it come back. */
 bool client_echo(int fd, unsigned int number, size_t len);
-/* Whether what comes comes to an end that is in order, after whatever it is. */
+/* Take whatever comes; whether it has an end that is in order. */
 bool client_sees_end(int fd);
 /* Break the connection. */
 void client_reset(int fd);

@@ -21,7 +21,8 @@ struct cancelio *device_open(struct cancelio_setup *setup)
 	case -ENXIO:
 		die(CANCELIO_DEVICE " is missing, load the module: modprobe cancelio", -error);
 	case -EACCES:
-		die(CANCELIO_DEVICE " may not be opened by this user, at first only by root", -error);
+		die(CANCELIO_DEVICE " may not be opened by this user, at first only by root",
+		    -error);
 	case -EPROTO:
 		die("the module is of another version than the library", -error);
 	default:

@@ -25,21 +25,21 @@
 
 /**
  * struct client - a connection
+ * @slot: the others in its slot
  * @fd: its socket
  * @message: when its last message came, ns
  * @deadline: of the read or write that it waits for, ns
  * @tick: whose slot it is in, at the latest that behind its deadline
- * @slot: the others there
  * @sent: bytes of the answer that are sent
  * @len: bytes of the answer; 0 while it waits for a message
  * @bytes: the answer
  */
 struct client {
+	LIST_ENTRY(client) slot;
 	int fd;
 	long long message;
 	long long deadline;
 	long long tick;
-	LIST_ENTRY(client) slot;
 	size_t sent;
 	size_t len;
 	char bytes[CHUNK];

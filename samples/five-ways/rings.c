@@ -178,12 +178,16 @@ static void await_clients(void)
 
 static void begin_client(int fd)
 {
-	struct client *client = calloc(1, sizeof(*client));
+	struct client *client = malloc(sizeof(*client));
 	int error;
 
 	if (!client)
-		die("calloc", errno);
+		die("malloc", errno);
 	client->fd = fd;
+	client->pending = 0;
+	client->end = GOES_ON;
+	client->len = 0;
+	client->reads = 0;
 	error = cancelio_attach_fd(context, fd, &client->conn);
 	if (error) {
 		client->end = error == -ESHUTDOWN ? STOPPED : connection_error(-error);

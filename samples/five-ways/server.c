@@ -55,7 +55,7 @@ long long now(void)
 	return time.tv_sec * SECOND + time.tv_nsec;
 }
 
-_Noreturn static void usage(FILE *to)
+static noreturn void usage(FILE *to)
 {
 	fprintf(to, "%s [--port N] [--idle MS] [--write MS] [--connections N]\n"
 		"defaults: port %u (0: a free one), idle %u ms, write %u ms, %u connections\n",
@@ -64,7 +64,7 @@ _Noreturn static void usage(FILE *to)
 	exit(to == stdout ? 0 : 2);
 }
 
-static unsigned int number(const char *option, unsigned int least, unsigned int most)
+static unsigned int number_of(const char *option, unsigned int least, unsigned int most)
 {
 	char *end;
 	unsigned long n = strtoul(optarg, &end, 10);
@@ -90,13 +90,13 @@ static void parse(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'p')
-			settings.port = number("port", 0, 65535);
+			settings.port = number_of("port", 0, 65535);
 		else if (option == 'i')
-			settings.idle_ms = number("idle", 1, LONGEST_MS);
+			settings.idle_ms = number_of("idle", 1, LONGEST_MS);
 		else if (option == 'w')
-			settings.write_ms = number("write", 1, LONGEST_MS);
+			settings.write_ms = number_of("write", 1, LONGEST_MS);
 		else if (option == 'c')
-			settings.connections = number("connections", 1, MOST_CONNECTIONS);
+			settings.connections = number_of("connections", 1, MOST_CONNECTIONS);
 		else
 			usage(option == 'h' ? stdout : stderr);
 	}
@@ -112,14 +112,14 @@ static void parse(int argc, char **argv)
 /* So that accepting never fails for want of a descriptor. */
 static void allow_connections(void)
 {
+	static const char wanted[] = "a number from 1 to what `ulimit -Hn` allows is wanted";
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max < settings.connections + OTHER_FDS) {
-		fprintf(stderr, "%s: --connections %u: a number from 1 to %ld is wanted, for the "
-			"process may have %ld descriptors (ulimit -Hn)\n",
-			program_invocation_short_name, settings.connections,
-			(long)limit.rlim_max - OTHER_FDS, (long)limit.rlim_max);
+		fprintf(stderr, "%s: --connections %u: %s, which is %ld\n",
+			program_invocation_short_name, settings.connections, wanted,
+			(long)limit.rlim_max - OTHER_FDS);
 		exit(2);
 	}
 	limit.rlim_cur = limit.rlim_max;

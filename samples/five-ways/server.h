@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdnoreturn.h>
 
 #define MS	1000000LL
 #define SECOND	(1000 * MS)
@@ -68,6 +69,6 @@ void connections_await_none(void);
 long long now(void);
 
 /* Say what failed and why, and end the server. */
-_Noreturn void die(const char *what, int error);
+noreturn void die(const char *what, int error);
 
 #endif

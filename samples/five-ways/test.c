@@ -26,6 +26,8 @@
 /* A receive buffer that is soon full, bytes. */
 #define SMALL		16384
 #define MANY		1000
+#define ACCOUNT		\
+	"connections %u, closed %u, idle %u, stuck %u, reset %u, stopped %u, refused %u, failed 0\n"
 #define DEVICE		"/dev/cancelio"
 #define NOBODY		65534
 
@@ -48,7 +50,6 @@ static const char *name_of(const char *path)
 }
 
 /* Says whether @is_so, and counts it. */
-__attribute__((format(printf, 2, 3)))
 static void check(bool is_so, const char *format, ...)
 {
 	va_list arguments;
@@ -80,8 +81,7 @@ static void ends_with(struct server *server, struct account a)
 	char text[4096], wanted[256];
 	int code = server_wait(server, text, sizeof(text));
 
-	snprintf(wanted, sizeof(wanted), "connections %u, closed %u, idle %u, stuck %u, reset %u, "
-		 "stopped %u, refused %u, failed 0\n", sum, a.closed, a.idle, a.stuck, a.reset,
+	snprintf(wanted, sizeof(wanted), ACCOUNT, sum, a.closed, a.idle, a.stuck, a.reset,
 		 a.stopped, a.refused);
 	check(!code && !strcmp(text, wanted), "  counted: %.*s", (int)strlen(wanted) - 1, wanted);
 	if (code || strcmp(text, wanted))
@@ -116,7 +116,7 @@ static bool connect_all(const struct server *server, int *fds, unsigned int coun
 	return good == count;
 }
 
-static void streams(void)
+static void test_streams(void)
 {
 	struct server server = START("--idle", "20000");
 	struct stream all[104] = { };
@@ -134,7 +134,7 @@ static void streams(void)
 	settles_with(&server, 0, (struct account){ .closed = 104 });
 }
 
-static void half_close(void)
+static void test_half_close(void)
 {
 	struct server server = START("--idle", "20000");
 	struct stream all[8] = { };
@@ -151,7 +151,7 @@ static void half_close(void)
 		close(all[i].fd);
 }
 
-static void many(void)
+static void test_many(void)
 {
 	struct server server = START("--idle", "60000");
 	unsigned int i, good = 0;
@@ -184,7 +184,7 @@ static bool keep_awake(int fd, unsigned int idle_ms, bool *answered, long long *
 	return true;
 }
 
-static void idle(void)
+static void test_idle(void)
 {
 	struct server server = START("--idle", "400", "--write", "400");
 	struct account account = { .idle = 1 };
@@ -218,7 +218,7 @@ static void idle(void)
 	settles_with(&server, 0, account);
 }
 
-static void stuck(void)
+static void test_stuck(void)
 {
 	struct server server = START("--idle", "60000", "--write", "1000");
 	long long first, last, late;
@@ -240,7 +240,7 @@ static void stuck(void)
 }
 
 /* Little by little, but each answer in time: all of them together take longer. */
-static void slow(void)
+static void test_slow(void)
 {
 	struct server server = START("--idle", "60000", "--write", "1000");
 	struct stream stream = {
@@ -258,7 +258,7 @@ static void slow(void)
 	close(stream.fd);
 }
 
-static void stop_idle(void)
+static void test_stop_idle(void)
 {
 	struct server server = START("--idle", "60000");
 	unsigned int i, ends = 0;
@@ -276,7 +276,7 @@ static void stop_idle(void)
 	close_all(fds, 50);
 }
 
-static void stop_stuck(void)
+static void test_stop_stuck(void)
 {
 	struct server server = START("--idle", "60000", "--write", "60000");
 	int fds[10], clogged[2], i;
@@ -290,12 +290,13 @@ static void stop_stuck(void)
 	begin = now();
 	server_stop(&server);
 	ends_with(&server, (struct account){ .stopped = 12 });
-	check(now() - begin <= BOUND, "  a server that is stopped while two do not read ends at once");
+	check(now() - begin <= BOUND,
+	      "  a server that is stopped while two do not read ends at once");
 	close_all(fds, 10);
 	close_all(clogged, 2);
 }
 
-static void reset(void)
+static void test_reset(void)
 {
 	struct server server = START("--idle", "60000", "--write", "60000");
 	int silent = client_connect(&server, 0), clogged = client_connect(&server, SMALL);
@@ -308,7 +309,7 @@ static void reset(void)
 	settles_with(&server, 0, (struct account){ .reset = 2 });
 }
 
-static void one_too_many(void)
+static void test_one_too_many(void)
 {
 	struct server server = START("--connections", "4");
 	int fds[4], fifth;
@@ -326,7 +327,7 @@ static void one_too_many(void)
 }
 
 /* Connections end in all ways, and once more: nothing is left of them. */
-static void nothing_left(void)
+static void test_nothing_left(void)
 {
 	struct server server = START("--idle", "500", "--write", "500");
 	unsigned int round, i;
@@ -350,7 +351,7 @@ static void nothing_left(void)
 }
 
 /* It does not begin, and its exit code and message are these. */
-static void says(int code, const char *message, const char *const *options)
+static void expect_refusal(int code, const char *message, const char *const *options)
 {
 	char text[4096] = "";
 	struct server server;
@@ -363,22 +364,23 @@ static void says(int code, const char *message, const char *const *options)
 		printf("# its exit code is %d, and it says: %s", got, text);
 }
 
-#define SAYS(code, message, ...) says(code, message, (const char *const []){ __VA_ARGS__, NULL })
+#define SAYS(code, message, ...) \
+	expect_refusal(code, message, (const char *const []){ __VA_ARGS__, NULL })
 
-static void usage(void)
+static void test_usage(void)
 {
 	SAYS(2, "--idle 0: a number from 1 to 3600000 is wanted", "--idle", "0");
 	SAYS(2, "--write soon: a number from 1 to 3600000 is wanted", "--write", "soon");
 	SAYS(2, "--port 65536: a number from 0 to 65535 is wanted", "--port", "65536");
 	SAYS(2, "--connections -1: a number from 1 to 500000 is wanted", "--connections", "-1");
-	SAYS(2, "--write 3000: at most --idle, which is 2000, is wanted", "--idle", "2000", "--write",
-	     "3000");
+	SAYS(2, "--write 3000: at most --idle, which is 2000, is wanted",
+	     "--idle", "2000", "--write", "3000");
 	SAYS(2, "unrecognized option '--colour'", "--colour", "red");
 	SAYS(2, "[--connections N]", "surplus");
 }
 
 /* 6.1 has no such switch. */
-static void io_uring_missing(void)
+static void test_io_uring_missing(void)
 {
 	int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDWR);
 	char before[2];
@@ -392,7 +394,7 @@ static void io_uring_missing(void)
 	close(fd);
 }
 
-static void device_missing(void)
+static void test_device_missing(void)
 {
 	check(!rename(DEVICE, DEVICE ".away"), "where the device is missing a server");
 	SAYS(1, DEVICE " is missing, load the module: modprobe cancelio", NULL);
@@ -403,28 +405,28 @@ static void device_missing(void)
 }
 
 /* What a server needs beyond the kernel's oldest calls may not be there. */
-static void missing(void)
+static void test_missing(void)
 {
 	if (!strcmp(name_of(program), "uring"))
-		io_uring_missing();
+		test_io_uring_missing();
 	else if (strcmp(name_of(program), "threads") && strcmp(name_of(program), "epoll"))
-		device_missing();
+		test_device_missing();
 }
 
 static void all_cases(void)
 {
-	usage();
-	streams();
-	half_close();
-	many();
-	idle();
-	stuck();
-	slow();
-	stop_idle();
-	stop_stuck();
-	reset();
-	one_too_many();
-	nothing_left();
+	test_usage();
+	test_streams();
+	test_half_close();
+	test_many();
+	test_idle();
+	test_stuck();
+	test_slow();
+	test_stop_idle();
+	test_stop_stuck();
+	test_reset();
+	test_one_too_many();
+	test_nothing_left();
 }
 
 /* Most of the time they wait, so all servers are tested at once. */
@@ -464,7 +466,7 @@ int main(int argc, char **argv)
 	test_all(argv + 1);
 	for (i = 1; i < argc; i++) {
 		program = argv[i];
-		missing();
+		test_missing();
 	}
 	printf("%u passed, %u failed\n", total->passed, total->failed);
 	return total->failed > 0;

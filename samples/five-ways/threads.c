@@ -23,7 +23,10 @@ static int stop;
 /* Until @fd is ready; @late is what it is when that is not so by the deadline. */
 static enum end wait_for(int fd, short events, long long deadline, enum end late)
 {
-	struct pollfd polled[] = { { .fd = fd, .events = events }, { .fd = stop, .events = POLLIN } };
+	struct pollfd polled[] = {
+		{ .fd = fd, .events = events },
+		{ .fd = stop, .events = POLLIN },
+	};
 	long long left = deadline - now();
 	struct timespec time = { left / SECOND, left % SECOND };
 	int n;

@@ -236,10 +236,10 @@ static void open_ring(void)
 
 	if (ret == -EPERM)
 		die("io_uring is disabled here (sysctl kernel.io_uring_disabled)", EPERM);
-	if (ret == -ENOSYS || ret == -EINVAL)
-		die("this kernel's io_uring is missing or older than 6.1", -ret);
+	if (ret == -EINVAL)
+		die("the kernel's io_uring is older than that of 6.1", EINVAL);
 	if (ret)
-		die("io_uring", -ret);
+		die("io_uring is not to be had from this kernel", -ret);
 	io_uring_register_ring_fd(&ring);
 }
 

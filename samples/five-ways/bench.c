@@ -29,7 +29,10 @@
 /* Connections whose deadlines are measured, and how far they are apart. */
 #define DEADLINES	20
 #define APART		(7 * MS + 311111)
-#define IDLE_MS		1000
+#define DEADLINE_MS	1000
+/* Clients that do not read, and a receive buffer that is soon full, bytes. */
+#define CLOGGED		10
+#define SMALL		16384
 #define TRACING		"/sys/kernel/tracing/events/raw_syscalls/sys_enter/"
 
 static const char *program, *name;
@@ -247,7 +250,7 @@ static void measure_deadline(void)
 	for (i = 0; i < DEADLINES; i++) {
 		if (!client_sees_end(fds[i]))
 			give_up("does not end a silent connection");
-		late = now() - said[i] - IDLE_MS * MS;
+		late = now() - said[i] - DEADLINE_MS * MS;
 		latest = late > latest ? late : latest;
 		earliest = late < earliest ? late : earliest;
 	}
@@ -255,6 +258,42 @@ static void measure_deadline(void)
 	report("latest", (double)latest);
 	end_server(&server);
 	close_all(DEADLINES);
+}
+
+/*
+ * A client does not read: its connection is not reset before the deadline has passed since its
+ * first message, and soon after it has since its last.
+ */
+static void measure_write_deadline(void)
+{
+	static const char *const options[] = { "--write", "1000", NULL };
+	struct server server = begin_server(options);
+	int fd = client_connect(&server, SMALL);
+	long long first = now(), last;
+
+	last = client_clog(fd, PATIENCE / MS);
+	report("stuck-early", (double)(now() - first - DEADLINE_MS * MS));
+	report("stuck-late", (double)(now() - last - DEADLINE_MS * MS));
+	if (client_sees_end(fd))
+		give_up("ends a stream that is not whole as if it were");
+	close(fd);
+	end_server(&server);
+}
+
+static void measure_stop_of_writes(void)
+{
+	struct server server = begin_server((const char *const []){ NULL });
+	long long begin;
+	int i;
+
+	for (i = 0; i < CLOGGED; i++) {
+		fds[i] = client_connect(&server, SMALL);
+		client_clog(fds[i], 100);
+	}
+	begin = now();
+	end_server(&server);
+	report("stop-stuck", (double)(now() - begin));
+	close_all(CLOGGED);
 }
 
 int main(int argc, char **argv)
@@ -278,6 +317,8 @@ int main(int argc, char **argv)
 		measure_echo(1);
 		measure_echo(64);
 		measure_deadline();
+		measure_write_deadline();
+		measure_stop_of_writes();
 		measure_memory_and_stop();
 	}
 	return 0;

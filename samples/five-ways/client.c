@@ -22,7 +22,10 @@
 #include <unistd.h>
 
 #define MAX_OPTIONS	16
+/* At the most, bytes. */
 #define PIECE		65536
+/* After so many bytes a content begins anew: so that no two pieces are alike, a prime. */
+#define PERIOD		65521
 /* How often is looked at what gives no event. */
 #define LOOK		(5 * MS)
 
@@ -172,28 +175,30 @@ int client_connect(const struct server *server, int buffer)
 	return -1;
 }
 
-/* A byte of a content, by its place. */
-static unsigned char byte_of(unsigned int number, size_t place)
+/* The bytes of a content from a place on: all contents are the same, begun at another byte. */
+static const unsigned char *content(unsigned int number, size_t place)
 {
-	return number * 37 + place + (place >> 8) * 11 + (place >> 16) * 5;
-}
-
-static void fill(unsigned char *bytes, unsigned int number, size_t place, size_t len)
-{
+	static unsigned char bytes[PERIOD + PIECE];
 	size_t i;
 
-	for (i = 0; i < len; i++)
-		bytes[i] = byte_of(number, place + i);
+	if (!bytes[0]) {
+		bytes[0] = 1;
+		for (i = 1; i < PERIOD; i++)
+			bytes[i] = bytes[i - 1] * 5 + (i >> 8) * 7 + 3;
+		for (i = PERIOD; i < PERIOD + PIECE; i++)
+			bytes[i] = bytes[i - PERIOD];
+	}
+	return bytes + (number * 977 + place) % PERIOD;
 }
 
 bool client_echo(int fd, unsigned int number, size_t len)
 {
-	unsigned char sent[len], received[len];
+	const unsigned char *bytes = content(number, 0);
+	unsigned char received[len];
 
-	fill(sent, number, 0, len);
-	return send(fd, sent, len, MSG_NOSIGNAL) == (ssize_t)len &&
+	return send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len &&
 	       recv(fd, received, len, MSG_WAITALL) == (ssize_t)len &&
-	       !memcmp(sent, received, len);
+	       !memcmp(bytes, received, len);
 }
 
 bool client_sees_end(int fd)
@@ -229,15 +234,13 @@ long long client_clog(int fd, unsigned int ms)
 
 bool stream_send(struct stream *stream)
 {
-	static unsigned char bytes[PIECE];
 	size_t rest = stream->total - stream->sent;
-	size_t len = rest < PIECE ? rest : PIECE;
 	ssize_t n;
 
-	if (!len)
+	if (!rest)
 		return false;
-	fill(bytes, stream->number, stream->sent, len);
-	n = send(stream->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(stream->fd, content(stream->number, stream->sent), rest < PIECE ? rest : PIECE,
+		 MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n > 0)
 		stream->sent += n;
 	if (stream->sent < stream->total)
@@ -252,12 +255,12 @@ bool stream_receive(struct stream *stream)
 {
 	static unsigned char bytes[PIECE];
 	ssize_t n = recv(stream->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	ssize_t i;
 
-	for (i = 0; i < n && !stream->broken; i++)
-		stream->broken = bytes[i] != byte_of(stream->number, stream->received++);
-	if (n < 0)
-		stream->broken = errno != EAGAIN;
+	if (n > 0)
+		stream->broken |= memcmp(bytes, content(stream->number, stream->received), n);
+	else if (n < 0)
+		stream->broken |= errno != EAGAIN;
+	stream->received += n > 0 ? n : 0;
 	return n && !stream->broken && (stream->half || stream->received < stream->total);
 }
 

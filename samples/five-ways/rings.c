@@ -51,7 +51,12 @@ static unsigned int nr_batch;
 
 static void operation_over(__u64 user_data, enum end end);
 
-/* What is refused is over: the context was shut down, or there is no memory. */
+static enum end end_of_refused(int error)
+{
+	return error == -ESHUTDOWN || error == -EBADF ? STOPPED : connection_error(-error);
+}
+
+/* What is refused is over.  A context that is being shut down lets go of its sockets first. */
 static void submit(unsigned int min)
 {
 	int error, taken, i, n = nr_batch;
@@ -66,8 +71,7 @@ static void submit(unsigned int min)
 	if (taken < 0)
 		error = taken;
 	for (i = taken < 0 ? 0 : taken; i < n; i++)
-		operation_over(batch[i].user_data,
-			       error == -ESHUTDOWN ? STOPPED : connection_error(-error));
+		operation_over(batch[i].user_data, end_of_refused(error));
 }
 
 static void add(struct cancelio_op op)
@@ -190,7 +194,7 @@ static void begin_client(int fd)
 	client->reads = 0;
 	error = cancelio_attach_fd(context, fd, &client->conn);
 	if (error) {
-		client->end = error == -ESHUTDOWN ? STOPPED : connection_error(-error);
+		client->end = end_of_refused(error);
 		free_client(client);
 	} else {
 		begin_turn(client);

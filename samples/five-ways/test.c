@@ -19,13 +19,18 @@
 
 #include "client.h"
 
-/* How much later than its time something ends at the latest, on a busy host. */
-#define BOUND		(2 * SECOND)
+/*
+ * How much later than its time something ends at the latest: on a busy host that says little, so
+ * bench.c measures it where no host matters.
+ */
+#define BOUND		(PATIENCE / 2)
 /* Whoever takes nothing for so long takes nothing. */
 #define CLOGGED_MS	300
 /* A receive buffer that is soon full, bytes. */
 #define SMALL		16384
 #define MANY		1000
+/* Servers that are tested at the same time. */
+#define AT_ONCE		4
 #define ACCOUNT		\
 	"connections %u, closed %u, idle %u, stuck %u, reset %u, stopped %u, refused %u, failed 0\n"
 #define DEVICE		"/dev/cancelio"
@@ -118,17 +123,17 @@ static bool connect_all(const struct server *server, int *fds, unsigned int coun
 
 static void test_streams(void)
 {
-	struct server server = START("--idle", "20000");
+	struct server server = START("--idle", "600000");
 	struct stream all[104] = { };
 	unsigned int i;
 
 	for (i = 0; i < 104; i++)
 		all[i] = (struct stream){
 			.fd = client_connect(&server, 0), .number = i,
-			.total = i < 100 ? 1 + i * i * 10 : 4 << 20,
+			.total = i < 100 ? 1 + i * i : 1 << 20,
 		};
 	check(streams_run(all, 104) == 104,
-	      "100 streams up to 98 kB and 4 of 4 MB at once come back, byte for byte");
+	      "100 streams up to 10 kB and 4 of 1 MB at once come back, byte for byte");
 	for (i = 0; i < 104; i++)
 		close(all[i].fd);
 	settles_with(&server, 0, (struct account){ .closed = 104 });
@@ -136,7 +141,7 @@ static void test_streams(void)
 
 static void test_half_close(void)
 {
-	struct server server = START("--idle", "20000");
+	struct server server = START("--idle", "600000");
 	struct stream all[8] = { };
 	unsigned int i;
 
@@ -153,7 +158,7 @@ static void test_half_close(void)
 
 static void test_many(void)
 {
-	struct server server = START("--idle", "60000");
+	struct server server = START("--idle", "600000");
 	unsigned int i, good = 0;
 	static int fds[MANY];
 
@@ -175,7 +180,7 @@ static bool keep_awake(int fd, unsigned int idle_ms, bool *answered, long long *
 	for (i = 0; i < 5 && *answered; i++) {
 		long long before = *last;
 
-		sleep_until(before + idle_ms * MS / 2);
+		sleep_until(before + idle_ms * MS * 4 / 10);
 		*last = now();
 		if (*last - before > idle_ms * MS * 9 / 10)
 			return false;
@@ -186,7 +191,7 @@ static bool keep_awake(int fd, unsigned int idle_ms, bool *answered, long long *
 
 static void test_idle(void)
 {
-	struct server server = START("--idle", "400", "--write", "400");
+	struct server server = START("--idle", "1000", "--write", "1000");
 	struct account account = { .idle = 1 };
 	bool answered, ended;
 	long long last, late;
@@ -195,15 +200,15 @@ static void test_idle(void)
 	for (;;) {
 		last = now();
 		fd = client_connect(&server, 0);
-		if (keep_awake(fd, 400, &answered, &last))
+		if (keep_awake(fd, 1000, &answered, &last))
 			break;
 		client_sees_end(fd);
 		close(fd);
 		account.idle++;
 	}
-	check(answered, "400 ms are not over for who says something every 200, five times");
+	check(answered, "1000 ms are not over for who says something every 400, five times");
 	ended = client_sees_end(fd);
-	late = now() - last - 400 * MS;
+	late = now() - last - SECOND;
 	check(ended && late >= 0, "  and are not for who falls silent, before they are");
 	check(late <= BOUND, "  and then the connection ends");
 	close(fd);
@@ -211,7 +216,7 @@ static void test_idle(void)
 	last = now();
 	silent = client_connect(&server, 0);
 	ended = client_sees_end(silent);
-	late = now() - last - 400 * MS;
+	late = now() - last - SECOND;
 	check(ended && late >= 0 && late <= BOUND, "so it is for who never says anything");
 	close(silent);
 	account.idle++;
@@ -220,7 +225,7 @@ static void test_idle(void)
 
 static void test_stuck(void)
 {
-	struct server server = START("--idle", "60000", "--write", "1000");
+	struct server server = START("--idle", "600000", "--write", "1000");
 	long long first, last, late;
 	int fd = client_connect(&server, SMALL), other = client_connect(&server, 0);
 
@@ -239,28 +244,52 @@ static void test_stuck(void)
 	settles_with(&server, 0, (struct account){ .closed = 1, .stuck = 1 });
 }
 
-/* Little by little, but each answer in time: all of them together take longer. */
-static void test_slow(void)
+/* Little by little; returns the longest time for which nothing was read. */
+static long long read_slowly(struct stream *stream)
 {
-	struct server server = START("--idle", "60000", "--write", "1000");
-	struct stream stream = {
-		.fd = client_connect(&server, SMALL), .number = 3, .total = 4 << 20, .half = true,
-	};
-	long long first = now();
+	long long before = now(), longest = 0, present;
+	bool more;
 
 	do {
-		stream_send(&stream);
-		sleep_until(now() + 10 * MS);
-	} while (stream_receive(&stream));
-	check(stream_is_whole(&stream) && now() - first > SECOND,
-	      "who reads slowly gets all, though that takes longer than 1000 ms");
-	settles_with(&server, 0, (struct account){ .closed = 1 });
+		stream_send(stream);
+		sleep_until(now() + 16 * MS);
+		more = stream_receive(stream);
+		present = now();
+		longest = present - before > longest ? present - before : longest;
+		before = present;
+	} while (more);
+	return longest;
+}
+
+/* Each answer is taken in time, all of them together are not: where that is not so, it is ours. */
+static void test_slow(void)
+{
+	struct server server = START("--idle", "600000", "--write", "2000");
+	struct account account = { .closed = 1 };
+	long long first, pause;
+	struct stream stream;
+
+	for (;;) {
+		first = now();
+		stream = (struct stream){
+			.fd = client_connect(&server, SMALL), .number = 3, .total = 4 << 20,
+			.half = true,
+		};
+		pause = read_slowly(&stream);
+		if (stream_is_whole(&stream) || pause < SECOND)
+			break;
+		close(stream.fd);
+		account.stuck++;
+	}
+	check(stream_is_whole(&stream) && now() - first > 2 * SECOND,
+	      "who reads slowly gets all, though that takes longer than 2000 ms");
+	settles_with(&server, 0, account);
 	close(stream.fd);
 }
 
 static void test_stop_idle(void)
 {
-	struct server server = START("--idle", "60000");
+	struct server server = START("--idle", "600000");
 	unsigned int i, ends = 0;
 	long long begin;
 	int fds[50];
@@ -278,7 +307,7 @@ static void test_stop_idle(void)
 
 static void test_stop_stuck(void)
 {
-	struct server server = START("--idle", "60000", "--write", "60000");
+	struct server server = START("--idle", "600000", "--write", "600000");
 	int fds[10], clogged[2], i;
 	long long begin;
 
@@ -298,7 +327,7 @@ static void test_stop_stuck(void)
 
 static void test_reset(void)
 {
-	struct server server = START("--idle", "60000", "--write", "60000");
+	struct server server = START("--idle", "600000", "--write", "600000");
 	int silent = client_connect(&server, 0), clogged = client_connect(&server, SMALL);
 
 	check(client_echo(silent, 1, 100), "a client is answered");
@@ -329,22 +358,28 @@ static void test_one_too_many(void)
 /* Connections end in all ways, and once more: nothing is left of them. */
 static void test_nothing_left(void)
 {
-	struct server server = START("--idle", "500", "--write", "500");
-	unsigned int round, i;
-	int fds[30], clogged;
+	struct server server = START("--idle", "1000", "--write", "1000");
+	unsigned int round, i, good = 0;
+	int silent[10], fd;
 
 	for (round = 0; round < 3; round++) {
-		connect_all(&server, fds, 20);
-		connect_all(&server, fds + 20, 10);
-		close_all(fds, 10);
-		for (i = 10; i < 20; i++)
-			client_reset(fds[i]);
-		clogged = client_connect(&server, SMALL);
-		client_clog(clogged, PATIENCE / MS);
-		check(server_has_connections(&server, 0), "each end leaves nothing, %u", round + 1);
-		close_all(fds + 20, 10);
-		close(clogged);
+		for (i = 0; i < 10; i++)
+			silent[i] = client_connect(&server, 0);
+		for (i = 0; i < 20; i++) {
+			fd = client_connect(&server, 0);
+			good += client_echo(fd, i, 100);
+			if (i % 2)
+				client_reset(fd);
+			else
+				close(fd);
+		}
+		fd = client_connect(&server, SMALL);
+		client_clog(fd, PATIENCE / MS);
+		check(server_has_connections(&server, 0), "no end leaves anything, %u", round + 1);
+		close_all(silent, 10);
+		close(fd);
 	}
+	check(good == 60, "  and who says something in time is answered");
 	settles_with(&server, 0, (struct account){
 		.closed = 30, .idle = 30, .stuck = 3, .reset = 30
 	});
@@ -429,10 +464,21 @@ static void all_cases(void)
 	test_nothing_left();
 }
 
-/* Most of the time they wait, so all servers are tested at once. */
-static void test_all(char **programs)
+static bool wait_for_one(void)
 {
 	int status;
+
+	if (wait(&status) < 0)
+		return false;
+	if (status)
+		check(false, "one of the tests ends before its time");
+	return true;
+}
+
+/* Most of the time they wait, so several servers are tested at once. */
+static void test_all(char **programs)
+{
+	unsigned int running = 0;
 
 	for (; *programs; programs++) {
 		program = *programs;
@@ -440,10 +486,11 @@ static void test_all(char **programs)
 			all_cases();
 			exit(0);
 		}
+		if (++running >= AT_ONCE)
+			wait_for_one();
 	}
-	while (wait(&status) > 0)
-		if (status)
-			check(false, "one of the tests ends before its time");
+	while (wait_for_one())
+		continue;
 }
 
 int main(int argc, char **argv)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -30,9 +31,9 @@
  * @message: when its last message came, ns
  * @deadline: of the read or write that it waits for, ns
  * @tick: whose slot it is in, at the latest that behind its deadline
- * @sent: bytes of the answer that are sent
- * @len: bytes of the answer; 0 while it waits for a message
- * @bytes: the answer
+ * @len: bytes of its answer; 0 while it waits for a message
+ * @sent: how many of them were sent
+ * @kept: the answer, where the socket has not taken all of it at once
  */
 struct client {
 	LIST_ENTRY(client) slot;
@@ -40,9 +41,9 @@ struct client {
 	long long message;
 	long long deadline;
 	long long tick;
-	size_t sent;
 	size_t len;
-	char bytes[CHUNK];
+	size_t sent;
+	char *kept;
 };
 
 static LIST_HEAD(slot, client) wheel[SLOTS];
@@ -51,6 +52,8 @@ static long long first_tick = LLONG_MAX;
 /* As of the last return from epoll. */
 static long long present;
 static int epoll;
+/* Whoever waits for a message needs no room for it. */
+static char arrived[CHUNK];
 
 static long long tick_behind(long long time)
 {
@@ -84,6 +87,7 @@ static void end_client(struct client *client, enum end how)
 	connection_ending(client->fd, how);
 	close(client->fd);
 	connection_ended(how);
+	free(client->kept);
 	free(client);
 }
 
@@ -121,10 +125,30 @@ static void watch(int operation, int fd, unsigned int events, void *data)
 		die("epoll_ctl", errno);
 }
 
-/* What the socket does not take at once waits for it; @waits: it does so already. */
-static void answer(struct client *client, bool waits)
+static void wait_for_room(struct client *client)
 {
-	ssize_t n = send(client->fd, client->bytes + client->sent, client->len - client->sent,
+	client->kept = malloc(client->len);
+	if (!client->kept)
+		die("malloc", errno);
+	memcpy(client->kept, arrived, client->len);
+	watch(EPOLL_CTL_MOD, client->fd, EPOLLOUT, client);
+	set_deadline(client, client->message + settings.write_ms * MS);
+}
+
+static void wait_for_message(struct client *client)
+{
+	if (client->kept)
+		watch(EPOLL_CTL_MOD, client->fd, EPOLLIN, client);
+	free(client->kept);
+	client->kept = NULL;
+	client->len = 0;
+	set_deadline(client, client->message + settings.idle_ms * MS);
+}
+
+static void answer(struct client *client)
+{
+	const char *bytes = client->kept ? client->kept : arrived;
+	ssize_t n = send(client->fd, bytes + client->sent, client->len - client->sent,
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN) {
@@ -132,27 +156,21 @@ static void answer(struct client *client, bool waits)
 		return;
 	}
 	client->sent += n > 0 ? n : 0;
-	if (client->sent < client->len) {
-		set_deadline(client, client->message + settings.write_ms * MS);
-		if (!waits)
-			watch(EPOLL_CTL_MOD, client->fd, EPOLLOUT, client);
-		return;
-	}
-	client->len = 0;
-	set_deadline(client, client->message + settings.idle_ms * MS);
-	if (waits)
-		watch(EPOLL_CTL_MOD, client->fd, EPOLLIN, client);
+	if (client->sent == client->len)
+		wait_for_message(client);
+	else if (!client->kept)
+		wait_for_room(client);
 }
 
 static void receive(struct client *client)
 {
-	ssize_t n = recv(client->fd, client->bytes, CHUNK, MSG_DONTWAIT);
+	ssize_t n = recv(client->fd, arrived, CHUNK, MSG_DONTWAIT);
 
 	if (n > 0) {
 		client->message = present;
-		client->sent = 0;
 		client->len = n;
-		answer(client, false);
+		client->sent = 0;
+		answer(client);
 	} else if (!n) {
 		end_client(client, CLOSED);
 	} else if (errno != EAGAIN) {
@@ -168,6 +186,7 @@ static void begin_client(int fd)
 		die("malloc", errno);
 	client->fd = fd;
 	client->len = 0;
+	client->kept = NULL;
 	client->deadline = present + settings.idle_ms * MS;
 	put_in_slot(client);
 	watch(EPOLL_CTL_ADD, fd, EPOLLIN, client);
@@ -223,7 +242,7 @@ static void serve(int *listener, int *stop)
 			if (events[i].data.ptr == listener)
 				accept_all(*listener);
 			else if (client->len)
-				answer(client, true);
+				answer(client);
 			else
 				receive(client);
 		}

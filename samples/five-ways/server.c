@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -165,6 +166,8 @@ void server_begin(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse(argc, argv);
 	allow_connections();
+	/* Huge pages would fill the parts of buffers that nobody uses. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 

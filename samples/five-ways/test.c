@@ -3,6 +3,9 @@
  * test PROGRAM...: the one test that all five servers pass.  Each case starts a server of its
  * own, does something to it, stops it, and compares the account that the server gives of its
  * connections with what became of them here.  Exits with 1 when something was not so.
+ *
+ * Nothing ends before its time, and all ends.  How late that is says little on a busy host:
+ * bench.c measures it where no host matters.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -19,11 +22,6 @@
 
 #include "client.h"
 
-/*
- * How much later than its time something ends at the latest: on a busy host that says little, so
- * bench.c measures it where no host matters.
- */
-#define BOUND		(PATIENCE / 2)
 /* Whoever takes nothing for so long takes nothing. */
 #define CLOGGED_MS	300
 /* A receive buffer that is soon full, bytes. */
@@ -194,7 +192,7 @@ static void test_idle(void)
 	struct server server = START("--idle", "1000", "--write", "1000");
 	struct account account = { .idle = 1 };
 	bool answered, ended;
-	long long last, late;
+	long long last;
 	int silent, fd;
 
 	for (;;) {
@@ -208,16 +206,14 @@ static void test_idle(void)
 	}
 	check(answered, "1000 ms are not over for who says something every 400, five times");
 	ended = client_sees_end(fd);
-	late = now() - last - SECOND;
-	check(ended && late >= 0, "  and are not for who falls silent, before they are");
-	check(late <= BOUND, "  and then the connection ends");
+	check(now() - last >= SECOND, "  and are not for who falls silent, before they are");
+	check(ended, "  and then the connection ends");
 	close(fd);
 
 	last = now();
 	silent = client_connect(&server, 0);
 	ended = client_sees_end(silent);
-	late = now() - last - SECOND;
-	check(ended && late >= 0 && late <= BOUND, "so it is for who never says anything");
+	check(ended && now() - last >= SECOND, "so it is for who never says anything");
 	close(silent);
 	account.idle++;
 	settles_with(&server, 0, account);
@@ -226,18 +222,16 @@ static void test_idle(void)
 static void test_stuck(void)
 {
 	struct server server = START("--idle", "600000", "--write", "1000");
-	long long first, last, late;
 	int fd = client_connect(&server, SMALL), other = client_connect(&server, 0);
+	long long first = now(), last;
 
-	first = now();
-	last = client_clog(fd, 800);
-	check(now() - first >= 800 * MS && client_echo(other, 1, 1000),
-	      "who does not read does not hold up who does");
+	client_clog(fd, CLOGGED_MS);
+	check(client_echo(other, 1, 1000), "who does not read does not hold up who does");
 	/* What breaks the connection ends the wait for room. */
+	last = now();
 	client_clog(fd, PATIENCE / MS);
-	late = now() - last - SECOND;
 	check(now() - first >= SECOND, "who does not read for less than 1000 ms is waited for");
-	check(late <= BOUND, "  and who does not for longer is not");
+	check(now() - last < PATIENCE, "  and who does not for longer is not");
 	check(!client_sees_end(fd), "  and is told by a reset, for the stream is not whole");
 	close(fd);
 	close(other);
@@ -291,17 +285,14 @@ static void test_stop_idle(void)
 {
 	struct server server = START("--idle", "600000");
 	unsigned int i, ends = 0;
-	long long begin;
 	int fds[50];
 
 	check(connect_all(&server, fds, 50), "50 clients are answered, and then say nothing");
-	begin = now();
 	server_stop(&server);
 	for (i = 0; i < 50; i++)
 		ends += client_sees_end(fds[i]);
 	check(ends == 50, "  all of them see the end when the server is stopped");
 	ends_with(&server, (struct account){ .stopped = 50 });
-	check(now() - begin <= BOUND, "  and all that takes no time");
 	close_all(fds, 50);
 }
 
@@ -309,18 +300,14 @@ static void test_stop_stuck(void)
 {
 	struct server server = START("--idle", "600000", "--write", "600000");
 	int fds[10], clogged[2], i;
-	long long begin;
 
-	check(connect_all(&server, fds, 10), "10 clients are answered");
+	check(connect_all(&server, fds, 10), "10 clients are answered, and two more do not read");
 	for (i = 0; i < 2; i++) {
 		clogged[i] = client_connect(&server, SMALL);
 		client_clog(clogged[i], CLOGGED_MS);
 	}
-	begin = now();
 	server_stop(&server);
 	ends_with(&server, (struct account){ .stopped = 12 });
-	check(now() - begin <= BOUND,
-	      "  a server that is stopped while two do not read ends at once");
 	close_all(fds, 10);
 	close_all(clogged, 2);
 }

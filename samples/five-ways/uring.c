@@ -85,6 +85,12 @@ static struct __kernel_timespec time_of(long long ns)
 	return (struct __kernel_timespec){ ns / SECOND, ns % SECOND };
 }
 
+static void make_room(void)
+{
+	if (io_uring_sq_space_left(&ring) < CHAIN)
+		io_uring_submit(&ring);
+}
+
 /* Answer the message that came, if any, and read the next. */
 static void go_on(struct client *client)
 {
@@ -92,8 +98,7 @@ static void go_on(struct client *client)
 
 	client->read_by = time_of(present + settings.idle_ms * MS);
 	client->write_by = time_of(present + settings.write_ms * MS);
-	if (io_uring_sq_space_left(&ring) < CHAIN)
-		io_uring_submit(&ring);
+	make_room();
 	if (client->len)
 		add_send(client);
 	add_read(client);
@@ -117,6 +122,10 @@ static void on_read(struct client *client, int result)
 		go_on(client);
 	} else if (result == -ECANCELED) {
 		end_client(client, IDLE);
+	} else if (result == -EAGAIN) {
+		/* On 6.1 it does not wait where the send before it took a worker of the kernel. */
+		make_room();
+		add_read(client);
 	} else {
 		end_client(client, result ? connection_error(-result) : CLOSED);
 	}

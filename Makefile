@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 USERLIB := $(CURDIR)/build/userlib
 RELEASE := $(shell uname -r)
 HEADERS := /lib/modules/$(RELEASE)/build
+DEMOS := $(patsubst samples/%/demo,%,$(wildcard samples/*/demo))
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
@@ -41,8 +42,7 @@ install-man uninstall-man:
 
 demo:
 	@vm/setup base
-	@test -x "samples/$(or $(T),echo)/demo" || \
-		{ echo "demo: no T=$(T); there are: $(notdir $(patsubst %/demo,%,$(wildcard samples/*/demo)))" >&2; exit 2; }
+	@[ -x samples/$(or $(T),echo)/demo ] || { echo 'T=$(T): no such demo, there are: $(DEMOS)' >&2; exit 2; }
 	@samples/$(or $(T),echo)/demo
 
 check:
@@ -58,7 +58,8 @@ distclean:
 help:
 	@echo 'make                module for the running kernel, library, tool'
 	@echo 'make install        these and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
-	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running; T=proxy: a proxy'
+	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running;'
+	@echo '                    T=name picks another of samples/*/demo: $(DEMOS)'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
 	@echo 'make clean          remove what was built; distclean also kernels and sources'

@@ -9,6 +9,8 @@ HEADERS := /lib/modules/$(RELEASE)/build
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
+# What else is installed, beside the module and the library.
+PARTS := system tools
 
 all: module library
 
@@ -19,15 +21,23 @@ library:
 	@$(LIBRARY)
 
 install: all
-	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
+	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) INSTALL_MOD_DIR=updates \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
-	$(LIBRARY) install DESTDIR=$(DESTDIR)
-	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
+	$(if $(DESTDIR),,depmod $(RELEASE))
+	$(MAKE) install-user
 
+# All but the module, which the package has built where it is installed.
+install-user: library
+	$(LIBRARY) install DESTDIR=$(DESTDIR)
+	$(foreach part,$(PARTS),$(MAKE) -C $(part) install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) &&) true
+	$(if $(DESTDIR),,ldconfig)
+
+# The module goes first, and stops all when it is in use; from all kernels.
 uninstall:
-	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
+	$(foreach part,$(PARTS),$(MAKE) -C $(part) uninstall DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) &&) true
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
-	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
+	$(if $(DESTDIR),,ldconfig)
+	@system/remove-module $(DESTDIR)
 
 demo:
 	@vm/setup base
@@ -38,14 +48,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace labs image lint deb dist scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
 	@echo 'make                module for the running kernel, library'
-	@echo 'make install        both, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make install        both, and who may use them, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
@@ -57,4 +67,4 @@ export KERNEL KDIR KEEP
 
 include vm/dev.mk
 
-.PHONY: all module library install uninstall demo check clean distclean help
+.PHONY: all module library install install-user uninstall demo check clean distclean help

@@ -52,7 +52,7 @@ conformance:
 
 ## check-all      all that is below and above, and the page of figures; takes several hours
 check-all:
-	@vm/setup base lint model docs m32 kernel race coverage timeline browser bpftrace
+	@vm/setup base lint model docs m32 kernel race coverage timeline browser bpftrace system deb
 	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels

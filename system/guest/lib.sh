@@ -114,12 +114,16 @@ hello_as() {
 second read: done, hello" ]
 }
 
-# test_as USER: all cases pass, and some ran.
-test_as() {
+# passes COMMAND...: of a selftest's cases, all pass and some ran.
+passes() {
 	local said
-	said=$(runuser -u "$1" -- $PROGRAMS/library_test 2>&1)
+	said=$("$@" 2>&1)
 	echo "$said"
 	grep -qE '^# Totals: pass:[1-9][0-9]* fail:0 ' <<<"$said"
+}
+
+test_as() {
+	passes runuser -u "$1" -- $PROGRAMS/library_test
 }
 
 may_not_open() {
@@ -150,7 +154,7 @@ contained() {
 		--bind-ro=$PROGRAMS:/programs "${options[@]}" "$@" </dev/null
 }
 
-# A container gets the node and the permission, each alone is not enough.
+# A container gets the node and the permission by --bind; without either it is refused.
 check_container() {
 	local opens=(/bin/sh -c ': <>/dev/cancelio') lib=${1%/*}
 	stated "a container without the device has none" fails_with "cannot open" \
@@ -158,9 +162,20 @@ check_container() {
 	stated "with its node alone it is refused" fails_with "Operation not permitted" \
 		contained --bind=/dev/cancelio --property=DeviceAllow= -- "${opens[@]}"
 	stated "with the node and the permission it passes the library's selftest" \
-		grep -qE '^# Totals: pass:[1-9][0-9]* fail:0 ' <(contained --bind=/dev/cancelio \
-		"--property=DeviceAllow=/dev/cancelio rw" "--setenv=LD_LIBRARY_PATH=$lib" \
-		-- /programs/library_test 2>&1)
+		passes contained --bind=/dev/cancelio "--bind-ro=$lib:/library" \
+		--setenv=LD_LIBRARY_PATH=/library -- /programs/library_test
+}
+
+# serving [OPTION]... -- COMMAND...: as a service of the user's, which may use few devices.
+serving() {
+	systemd-run -q --wait --pipe -p User=user -p DevicePolicy=closed "$@" </dev/null
+}
+
+check_service() {
+	stated "a service without the permission is refused" \
+		fails_with "Operation not permitted" serving -- /bin/sh -c ': <>/dev/cancelio'
+	stated "one with it passes the library's selftest" \
+		passes serving -p "DeviceAllow=/dev/cancelio rw" -- $PROGRAMS/library_test
 }
 
 # As under Secure Boot, whose two ways a running kernel can be put into, but not out of.

@@ -9,8 +9,9 @@ HEADERS := /lib/modules/$(RELEASE)/build
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
-# What else is installed, beside the module and the library.
-PARTS := system tools
+# What else is installed, beside the module and the library; packages have SYSTEM in their way.
+SYSTEM ?= system
+PARTS := $(SYSTEM) tools
 
 all: module library
 

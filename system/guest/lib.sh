@@ -41,6 +41,11 @@ as() {
 	runuser -l "$1" -c "${*:2}"
 }
 
+# become USER PROGRAM...: the same without a shell, for a program that is ended by its id.
+become() {
+	exec setpriv "--reuid=$1" "--regid=$1" --init-groups "${@:2}"
+}
+
 # fails_with TEXT COMMAND...: COMMAND does not work, and says TEXT.
 fails_with() {
 	local text=$1 said
@@ -57,6 +62,16 @@ is_loaded() {
 	[ -e /sys/module/cancelio ]
 }
 
+# References drain for a moment after the last program is gone.
+await_unused() {
+	local tries
+	for ((tries = 0; tries < 600; tries++)); do
+		[ "$(cat /sys/module/cancelio/refcnt)" -gt 0 ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 # Which node, whose, and who may open it.
 has_node() {
 	stat -c '%n %F %t:%T %U:%G %a' /dev/cancelio
@@ -65,11 +80,12 @@ has_node() {
 }
 
 # All that is on the disk, and what is written in the files that others keep for us.  Left
-# out: logs, caches, the books of dpkg and systemd, dkms's own key, backups of /etc/group.
+# out: logs, caches, the books of dpkg and systemd, dkms's own key, backups of /etc/group,
+# and the headers of the kernels, which are most of all files.
 list_files() {
 	find / -xdev \( -path /mnt -o -path /tmp -o -path /home -o -path /root -o -path /var/log \
 		-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/apt \
-		-o -path /var/lib/systemd -o -path '/var/lib/dkms/mok.*' \
+		-o -path /var/lib/systemd -o -path '/usr/src/linux-*' -o -path '/var/lib/dkms/mok.*' \
 		-o -path '/etc/*-' \) -prune -o \
 		\( -type d -printf '%p %y %m %U:%G\n' -o -printf '%p %y %m %U:%G %s %l\n' \) | sort
 	find /etc /lib/modules/*/modules.* -type f ! -path '/etc/*-' -exec sha256sum {} + | sort -k 2
@@ -102,13 +118,14 @@ build_programs() {
 # hello_as USER: as samples/hello/run.
 hello_as() {
 	local said line server
-	coproc SERVER { runuser -u "$1" -- $PROGRAMS/echo --read-deadline 60000; }
+	coproc SERVER { become "$1" $PROGRAMS/echo --read-deadline 60000; }
 	server=$SERVER_PID
 	while read -r line <&"${SERVER[0]}"; do
 		case $line in listening*) break ;; esac
 	done
-	said=$(runuser -u "$1" -- $PROGRAMS/hello)
+	said=$(become "$1" $PROGRAMS/hello)
 	kill "$server"
+	wait "$server"
 	echo "$said"
 	[ "$said" = "first read: deadline
 second read: done, hello" ]
@@ -126,7 +143,7 @@ passes() {
 SOME=(-v poll_ipv4)
 
 test_as() {
-	passes runuser -u "$1" -- $PROGRAMS/library_test "${@:2}"
+	passes become "$1" $PROGRAMS/library_test "${@:2}"
 }
 
 may_not_open() {
@@ -145,6 +162,11 @@ check_use() {
 	stated "a member's program meets its deadline, and is echoed to" hello_as user
 }
 
+# A boot into a command leaves it out.
+start_bus() {
+	systemctl start dbus.socket
+}
+
 # contained [OPTION]... -- COMMAND...: in a container that shares /usr and nothing else.
 contained() {
 	local options=()
@@ -160,6 +182,7 @@ contained() {
 # A container gets the node and the permission by --bind; without either it is refused.
 check_container() {
 	local opens=(/bin/sh -c ': <>/dev/cancelio') lib=${1%/*}
+	start_bus
 	stated "a container without the device has none" fails_with "cannot open" \
 		contained -- /bin/sh -c ': </dev/cancelio'
 	stated "with its node alone it is refused" fails_with "Operation not permitted" \
@@ -183,10 +206,14 @@ check_service() {
 
 # As under Secure Boot, whose two ways a running kernel can be put into, but not out of.
 check_refusal() {
-	modprobe -r cancelio
+	stated "the module can be unloaded" unload
 	stated "a kernel that is locked down lets modprobe say: Operation not permitted" \
 		locked_down
 	stated "one that enforces signatures: Key was rejected by service" enforced
+}
+
+unload() {
+	await_unused && modprobe -r cancelio && ! is_loaded
 }
 
 locked_down() {

@@ -11,7 +11,7 @@ UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
 # What else is installed, beside the module and the library; packages have SYSTEM in their way.
 SYSTEM ?= system
-PARTS := $(SYSTEM) tools
+PARTS := $(SYSTEM) tools Documentation/man
 
 all: module library
 
@@ -49,14 +49,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples check race pairs explore soak bench timeline bpftrace labs image lint deb dist scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples man check race pairs explore soak bench timeline bpftrace labs image lint deb dist scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
 	@echo 'make                module for the running kernel, library'
-	@echo 'make install        both, and who may use them, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make install        both, tools and manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'

@@ -143,8 +143,13 @@ void settle(void);
 /* Around what is measured, for a profile. */
 void profile_begin(void);
 void profile_end(void);
-/* The middle one of the first blocks noted since the last call. */
 void block_note(__s64 ns);
+/*
+ * Of the first blocks noted since the last call: the mean without the twentieth part at either
+ * end, for where many blocks have one switch of threads more than the others, and a median
+ * would leap; and the middle one, for where blocks are few and alike.
+ */
+double block_mean(void);
 double block_median(void);
 /* A figure of a row, for the table. */
 void report(const char *row, const struct peer *peer, double figure);

@@ -62,6 +62,19 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double block_mean(void)
+{
+	unsigned int tail = nr_blocks / 20, i;
+	double sum = 0;
+
+	qsort(blocks, nr_blocks, sizeof(blocks[0]), compare);
+	for (i = tail; i < nr_blocks - tail; i++)
+		sum += blocks[i];
+	sum /= nr_blocks - 2 * tail;
+	nr_blocks = 0;
+	return sum;
+}
+
 double block_median(void)
 {
 	unsigned int middle = nr_blocks / 2;

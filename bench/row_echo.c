@@ -18,7 +18,7 @@
 #define WARM_UP	4
 #define BLOCKS	21
 /* A block has so many messages, or one for each connection. */
-#define MESSAGES 64
+#define MESSAGES 640
 
 static double *figure;
 
@@ -49,7 +49,7 @@ static void client(const struct set *set, unsigned int rounds)
 			block_note(now() - begin);
 	}
 	profile_end();
-	*figure = block_median() / (rounds * set->count);
+	*figure = block_mean() / (rounds * set->count);
 }
 
 static void echo(const struct peer *peer, unsigned int connections, const char *row)

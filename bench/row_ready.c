@@ -9,7 +9,7 @@
 /* Blocks of so many operations: a timer's tick meets few of them. */
 #define BLOCK	32
 #define WARM_UP	50
-#define BLOCKS	151
+#define BLOCKS	451
 
 struct work {
 	const char *row;
@@ -39,7 +39,7 @@ static void measure(const struct work *work, const struct peer *peer, unsigned i
 	}
 	profile_end();
 	peer->close();
-	report(work->row, peer, block_median() / (work->repeats * work->ops));
+	report(work->row, peer, block_mean() / (work->repeats * work->ops));
 }
 
 static void ready_once(const struct peer *peer, const struct set *set)

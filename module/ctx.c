@@ -179,10 +179,9 @@ int cio_ctx_setup(struct cio_ctx *ctx, struct cancelio_setup *setup,
 }
 
 /* Whether poll(2) and the eventfd call the program. */
-bool cio_ctx_readable(const struct cio_ctx *ctx)
+bool cio_ctx_readable(struct cio_ctx *ctx)
 {
-	return cio_ring_readable(&ctx->ring) ||
-	       cio_pool_wants_owner(&ctx->pool);
+	return cio_ring_count(&ctx->ring) || cio_pool_wants_owner(&ctx->pool);
 }
 
 /* Set the eventfd, or stop with -1. */

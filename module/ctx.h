@@ -126,7 +126,7 @@ void cio_ctx_put(struct cio_ctx *ctx);
 bool cio_ctx_owned(const struct cio_ctx *ctx);
 u32 cio_ctx_conn_limit(void);
 int cio_ctx_set_eventfd(struct cio_ctx *ctx, int fd);
-bool cio_ctx_readable(const struct cio_ctx *ctx);
+bool cio_ctx_readable(struct cio_ctx *ctx);
 
 static inline bool cio_ctx_dead(const struct cio_ctx *ctx)
 {

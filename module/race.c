@@ -70,6 +70,7 @@ static const char *const race_points[CIO_POINTS] = {
 	[CIO_AT_INTERRUPTING]	= "interrupting",
 	[CIO_AT_INTERRUPTED]	= "interrupted",
 	[CIO_AT_COMPLETING]	= "completing",
+	[CIO_AT_POSTING]	= "posting",
 	[CIO_AT_PUBLISHED]	= "published",
 };
 

@@ -35,6 +35,8 @@
  * @CIO_AT_INTERRUPTING: thread engine: won, no note sent yet; conn's lock
  * @CIO_AT_INTERRUPTED: thread engine: the note is sent; conn's lock
  * @CIO_AT_COMPLETING: won, its completion not posted; conn's lock
+ * @CIO_AT_POSTING: its completion posted, and not to be seen in the mapped ring yet;
+ *	ring's lock
  * @CIO_AT_PUBLISHED: its completion posted; conn's lock
  */
 enum cio_race_point {
@@ -64,6 +66,7 @@ enum cio_race_point {
 	CIO_AT_INTERRUPTING,
 	CIO_AT_INTERRUPTED,
 	CIO_AT_COMPLETING,
+	CIO_AT_POSTING,
 	CIO_AT_PUBLISHED,
 	CIO_POINTS,
 };

@@ -2,6 +2,7 @@
 #include "ring.h"
 
 #include "memory.h"
+#include "race.h"
 
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -134,21 +135,36 @@ void cio_ring_post(struct cio_ring *ring,
 	ring->reserved--;
 	/* Pairs with ring_copy_piece(): the entry before the index. */
 	smp_store_release(&ring->tail, tail + 1);
+	cio_pause(CIO_AT_POSTING);
 	/* Pairs with the program's acquire, likewise. */
 	smp_store_release(&ring->hdr->tail, tail + 1);
 	spin_unlock(&ring->lock);
 }
 
-/* How many completions are there to be reaped. */
-u32 cio_ring_count(const struct cio_ring *ring)
+/*
+ * What a program is told of, it finds in its memory.  Our tail shows a completion before
+ * the program's does: whoever posts one has the lock until both do.
+ */
+static void ring_await_post(struct cio_ring *ring)
 {
-	return ring_used(ring, READ_ONCE(ring->hdr->head),
-			 READ_ONCE(ring->tail));
+	unsigned long flags;
+
+	if (!READ_ONCE(ring->mapped))
+		return;
+	spin_lock_irqsave(&ring->lock, flags);
+	spin_unlock_irqrestore(&ring->lock, flags);
 }
 
-bool cio_ring_readable(const struct cio_ring *ring)
+/* How many completions are there to be reaped; from any context. */
+u32 cio_ring_count(struct cio_ring *ring)
 {
-	return READ_ONCE(ring->hdr->head) != READ_ONCE(ring->tail);
+	/* First: another thread may reap, and then head would be beyond the tail. */
+	u32 head = smp_load_acquire(&ring->hdr->head);
+	u32 used = ring_used(ring, head, READ_ONCE(ring->tail));
+
+	if (used)
+		ring_await_post(ring);
+	return used;
 }
 
 /*

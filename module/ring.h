@@ -51,8 +51,7 @@ void cio_ring_unreserve(struct cio_ring *ring);
 void cio_ring_post(struct cio_ring *ring,
 		   const struct cancelio_completion *completion);
 
-u32 cio_ring_count(const struct cio_ring *ring);
-bool cio_ring_readable(const struct cio_ring *ring);
+u32 cio_ring_count(struct cio_ring *ring);
 int cio_ring_copy(struct cio_ring *ring, void __user *to, u32 min, u32 max);
 
 /* Of a ring with so many entries, whole pages. */

@@ -25,8 +25,9 @@ extern "C" {
  * Besides the errors named at each function, every one that takes a context can
  * return those common to every ioctl: -EPERM in another process than the one
  * that opened it, -ESHUTDOWN after the context was shut down (not from
- * cancelio_info() and cancelio_wait()), -EOPNOTSUPP for what the module does not
- * have yet, and -EFAULT for a bad pointer.
+ * cancelio_info(), cancelio_map_ring(), cancelio_wait(), cancelio_wait_op() and
+ * cancelio_read_stats()), -EOPNOTSUPP for what the module does not have yet, and
+ * -EFAULT for a bad pointer.
  *
  * Every function may be called from any thread of the process at any time, but
  * cancelio_free() by the last user only, and cancelio_peek() and
@@ -190,7 +191,8 @@ int cancelio_detach(struct cancelio *context, __u64 conn);
  * * -EINVAL: @count or an operation's opcode, flag, length or reserved field
  * * -EOPNOTSUPP: an opcode that the module, engine or socket lacks
  * * -EACCES: taken away by cancelio_restrict_ops()
- * * -EFAULT: @ops cannot be read, or @ids not be written
+ * * -EFAULT: @ops or a message cannot be read, or @ids not be written
+ * * -ENOBUFS: a message has too much control data
  * * -EINTR: a fatal signal came; -ENOMEM
  */
 int cancelio_submit(struct cancelio *context, const struct cancelio_op *ops,

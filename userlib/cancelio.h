@@ -292,6 +292,7 @@ int cancelio_read(struct cancelio_conn *conn, void *buf, size_t len,
  *   connection; -ETIMEDOUT: TCP gave it up
  * * -ENOTCONN, -EMSGSIZE, -ECONNREFUSED and others of send(2)
  * * -EFAULT: @buf cannot be read; -EINVAL: @len
+ * * -EOPNOTSUPP: an AF_UNIX socket in a context of the thread engine
  * * -EAGAIN: too many operations in the context; -EPERM; -ENOMEM
  * * -EACCES: taken away by cancelio_restrict_ops()
  */
@@ -530,7 +531,9 @@ int cancelio_start_read(struct cancelio_conn *conn, void *buf, size_t len,
  *
  *	cancelio_start_write(conn, data, len, &write);
  *
- * Return: as cancelio_start_read().
+ * Return: as cancelio_start_read(), or
+ *
+ * * -EOPNOTSUPP: an AF_UNIX socket in a context of the thread engine
  */
 int cancelio_start_write(struct cancelio_conn *conn, const void *buf,
 			 size_t len, struct cancelio_handle *handle);
@@ -574,7 +577,7 @@ int cancelio_op_cancel(const struct cancelio_handle *handle);
  *
  * * -EAGAIN: @time came first; the operation goes on
  * * -ENOENT: its result was taken; -EBUSY: another thread waits for it
- * * -ESHUTDOWN: the context was shut down; -EPERM
+ * * -EPERM
  */
 int cancelio_op_wait(const struct cancelio_handle *handle, __s64 time,
 		     struct cancelio_completion *result);

@@ -24,7 +24,6 @@
 
 #define MAX_WAYS	16
 #define SAMPLES		2000
-#define PRIORITY	80
 /* Deadlines are so far away, and spread over so much more. */
 #define NEAREST		(MS / 2)
 #define SPREAD		(1 * MS)
@@ -76,7 +75,7 @@ static void parse(int argc, char **argv)
 
 static void set_modes(void)
 {
-	struct sched_param param = { .sched_priority = PRIORITY };
+	struct sched_param param = { .sched_priority = FIFO_PRIORITY };
 
 	if (!strcmp(class, "fifo") && sched_setscheduler(0, SCHED_FIFO, &param))
 		give_up("SCHED_FIFO", errno);
@@ -87,6 +86,8 @@ static void set_modes(void)
 static void add_ways(struct way *some)
 {
 	for (; some->name; some++) {
+		if (some->fifo && strcmp(class, "fifo"))
+			continue;
 		if (nr_ways == MAX_WAYS)
 			give_up("too many ways", 0);
 		samples_of[nr_ways] = state_of(samples * sizeof(__s64));

@@ -8,6 +8,9 @@
 
 #include "../bench.h"
 
+/* Of the program, where it is of that class; cyclictest gets the same. */
+#define FIFO_PRIORITY	80
+
 /* What a way returns that does not know when its wait ended. */
 #define UNKNOWN	((__s64)(~0ULL >> 1))
 
@@ -16,6 +19,7 @@
  * @name: what the table calls it
  * @kind: for those of one file
  * @gated: its deadlines are never early, or the program fails
+ * @fifo: one for SCHED_FIFO alone
  * @open: begin with a socket; what is returned is @state then
  * @wait: receive, blocked until the deadline passes; when that was as the kernel tells it,
  *	or UNKNOWN
@@ -24,6 +28,7 @@ struct way {
 	const char *name;
 	unsigned int kind;
 	bool gated;
+	bool fifo;
 	void *(*open)(unsigned int kind, int sock);
 	__s64 (*wait)(void *state, __s64 deadline);
 	void *state;

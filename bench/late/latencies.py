@@ -9,6 +9,7 @@ import os
 WAYS = [
     ("cancelio", "CALL of cancelio, the poll engine"),
     ("cancelio-thread", "CALL of cancelio, the thread engine"),
+    ("cancelio-hard", "the poll engine with CANCELIO_SETUP_HARD_EXPIRY, in SCHED_FIFO alone"),
     ("ppoll", "ppoll(2)"),
     ("rcvtimeo", "recv(2) with SO_RCVTIMEO, which counts in the kernel's ticks of 4 ms"),
     ("epoll-pwait2", "epoll_pwait2(2)"),
@@ -18,7 +19,8 @@ WAYS = [
     ("nanosleep", "the floor: clock_nanosleep(2), no socket"),
     ("cyclictest", "the same as everybody measures it, afterwards, not in turn with the others"),
 ]
-GATED = ["cancelio", "cancelio-thread"]
+GATED = ["cancelio", "cancelio-thread", "cancelio-hard"]
+FIFO_ALONE = ["cancelio-hard"]
 # The share of deadlines that were not later.
 SHARES = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)]
 
@@ -80,6 +82,11 @@ def to_json(conditions):
              "class": condition.scheduling,
              "ways": {name: figures_of(buckets) for name, buckets in condition.buckets.items()}}
             for condition in conditions]
+
+
+def ways_of(entry):
+    """Those of a condition."""
+    return [name for name, _ in WAYS if entry["class"] == "fifo" or name not in FIFO_ALONE]
 
 
 def title_of(entry):

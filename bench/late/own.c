@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* cancelio, on both engines: a CALL for each receive. */
 #include <errno.h>
+#include <sched.h>
 
 #include "../../userlib/cancelio.h"
 #include "late.h"
@@ -10,17 +11,37 @@ struct own {
 	__u64 conn;
 };
 
-static void *own_open(unsigned int kind, int sock)
+static void *own_setup(struct cancelio_setup *setup, int sock)
 {
-	struct cancelio_setup setup = { .engine = kind, .entries = 8 };
 	struct own *own = state_of(sizeof(*own));
-	int ret = cancelio_open(&own->context, &setup);
+	int ret = cancelio_open(&own->context, setup);
 
 	if (!ret)
 		ret = cancelio_attach_fd(own->context, sock, &own->conn);
 	if (ret)
 		give_up("cancelio", -ret);
 	return own;
+}
+
+static void *own_open(unsigned int kind, int sock)
+{
+	struct cancelio_setup setup = { .engine = kind, .entries = 8 };
+
+	return own_setup(&setup, sock);
+}
+
+/* As a thread of SCHED_FIFO has it by itself in a call of the kernel's. */
+static void *own_open_hard(unsigned int kind, int sock)
+{
+	struct cancelio_setup setup = {
+		.engine = kind,
+		.entries = 8,
+		.flags = CANCELIO_SETUP_POLICY | CANCELIO_SETUP_HARD_EXPIRY,
+		.policy = SCHED_FIFO,
+		.priority = FIFO_PRIORITY,
+	};
+
+	return own_setup(&setup, sock);
 }
 
 /* What interrupts it may be no signal, but work that io_uring has left with the thread. */
@@ -57,5 +78,13 @@ static __s64 own_wait(void *state, __s64 deadline)
 struct way own_ways[] = {
 	OWN("cancelio", CANCELIO_ENGINE_POLL),
 	OWN("cancelio-thread", CANCELIO_ENGINE_THREAD),
+	{
+		.name = "cancelio-hard",
+		.kind = CANCELIO_ENGINE_POLL,
+		.gated = true,
+		.fifo = true,
+		.open = own_open_hard,
+		.wait = own_wait,
+	},
 	{ }
 };

@@ -11,7 +11,9 @@ DEMOS := $(patsubst samples/%/demo,%,$(wildcard samples/*/demo))
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
 TOOL = $(MAKE) -C tools/cancelio O=$(CURDIR)/build/tool LIBRARY=$(USERLIB) PREFIX=$(PREFIX)
-PAGES = $(MAKE) -s -C Documentation/man PREFIX=$(PREFIX)
+# What else is installed, beside the module and the library; packages have SYSTEM in their way.
+SYSTEM ?= system
+PARTS := $(SYSTEM) tools Documentation/man
 
 all: module library tool
 
@@ -24,21 +26,26 @@ library:
 tool: library
 	@$(TOOL) where-possible
 
-install: all install-man
-	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
+install: all
+	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) INSTALL_MOD_DIR=updates \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	$(if $(DESTDIR),,depmod $(RELEASE))
+	$(MAKE) install-user
+
+# All but the module, which the package has built where it is installed.
+install-user: library
 	$(LIBRARY) install DESTDIR=$(DESTDIR)
 	$(TOOL) install-where-possible DESTDIR=$(DESTDIR)
-	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
+	$(foreach part,$(PARTS),$(MAKE) -C $(part) install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) &&) true
+	$(if $(DESTDIR),,ldconfig)
 
-uninstall: uninstall-man
-	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
+# The module goes first, and stops all when it is in use; from all kernels.
+uninstall:
+	$(foreach part,$(PARTS),$(MAKE) -C $(part) uninstall DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) &&) true
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
 	$(TOOL) uninstall DESTDIR=$(DESTDIR)
-	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
-
-install-man uninstall-man:
-	$(PAGES) $(@:-man=) DESTDIR=$(DESTDIR)
+	$(if $(DESTDIR),,ldconfig)
+	@system/remove-module $(DESTDIR)
 
 demo:
 	@vm/setup base
@@ -50,14 +57,14 @@ check:
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench proxy timeline bpftrace tool labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench proxy timeline bpftrace tool labs image lint deb dist scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
 	@echo 'make                module for the running kernel, library, tool'
-	@echo 'make install        these and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make install        these, tools and manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
 	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running;'
 	@echo '                    T=name picks another of samples/*/demo: $(DEMOS)'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
@@ -72,4 +79,4 @@ FOREIGN = $(if $(findstring -arm64,$(KERNEL)),arm64)
 
 include vm/dev.mk
 
-.PHONY: all module library tool install uninstall install-man uninstall-man demo check clean distclean help
+.PHONY: all module library tool install install-user uninstall demo check clean distclean help

@@ -57,7 +57,7 @@ conformance:
 
 ## check-all      all that is below and above, and the page of figures; takes several hours
 check-all:
-	@vm/setup base lint model docs m32 arm64 kernel race coverage timeline browser bpftrace tool
+	@vm/setup base lint model docs m32 arm64 kernel race coverage timeline browser bpftrace tool system deb
 	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels
@@ -178,6 +178,30 @@ proxy-faults:
 	@vm/setup base race proxy
 	@samples/proxy/faults/check $(F)
 
+## dist           a source tarball, in build/dist, the same bytes from the same sources
+dist:
+	@vm/dist
+
+## check-dist     that tarball, unpacked elsewhere: builds, packs itself again, passes a test; T=all: make check
+check-dist:
+	@vm/setup base
+	@vm/check-dist $(T)
+
+## deb            Debian's packages, in build/deb, which lintian has to like
+deb:
+	@vm/setup deb
+	@vm/deb
+
+## check-deb      the packages in a throwaway Debian: installed, used, removed, purged, on 6.1 and 6.12
+check-deb:
+	@vm/setup base deb system
+	@system/check deb
+
+## check-install  make install in a throwaway Debian: installed, used, uninstalled, on 6.1 and 6.12
+check-install:
+	@vm/setup base system
+	@system/check install
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -189,4 +213,4 @@ kernels:
 
 .PHONY: vm check-all check-rt check-32 check-arm64 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
-	lab check-labs image check-image check-bpftrace check-tool proxy-faults docs kernels
+	lab check-labs image check-image check-bpftrace check-tool proxy-faults dist check-dist deb check-deb check-install docs kernels

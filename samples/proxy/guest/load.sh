@@ -60,9 +60,13 @@ measure() {
 # attack OPTION...: a thousand slow clients of one kind are there; its process is $attacker.
 # They come at such a rate that what they say, each 10 s, is spread over the time.
 attack() {
+	local came
 	slowhttptest -c $((SLOW + 20)) -r 100 -l 300 -p 60 "$@" >/tmp/attack 2>&1 &
 	attacker=$!
-	awaited all_there || { tail -n 2 /tmp/attack; echo "$(attached) attached"; return 1; }
+	until all_there; do
+		came=$(attached)
+		awaited attached_at_least $((came + 1)) || { echo "no more than $came attached"; return 1; }
+	done
 }
 
 all_there() {

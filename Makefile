@@ -6,12 +6,16 @@ PREFIX ?= /usr/local
 USERLIB := $(CURDIR)/build/userlib
 RELEASE := $(shell uname -r)
 HEADERS := /lib/modules/$(RELEASE)/build
+DEMOS := $(patsubst samples/%/demo,%,$(wildcard samples/*/demo))
 # Without the kernel's signing key there is nothing to sign with.
 UNSIGNED := $(if $(wildcard $(HEADERS)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 LIBRARY = $(MAKE) -C userlib O=$(USERLIB) PREFIX=$(PREFIX)
-PAGES = $(MAKE) -s -C Documentation/man PREFIX=$(PREFIX)
+TOOL = $(MAKE) -C tools/cancelio O=$(CURDIR)/build/tool LIBRARY=$(USERLIB) PREFIX=$(PREFIX)
+# What else is installed, beside the module and the library; packages have SYSTEM in their way.
+SYSTEM ?= system
+PARTS := $(SYSTEM) tools Documentation/man
 
-all: module library
+all: module library tool
 
 module:
 	@vm/module live $(if $(DEBUG),--debug)
@@ -19,38 +23,50 @@ module:
 library:
 	@$(LIBRARY)
 
-install: all install-man
-	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) \
+tool: library
+	@$(TOOL) where-possible
+
+install: all
+	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) INSTALL_MOD_DIR=updates \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	$(if $(DESTDIR),,depmod $(RELEASE))
+	$(MAKE) install-user
+
+# All but the module, which the package has built where it is installed.
+install-user: library
 	$(LIBRARY) install DESTDIR=$(DESTDIR)
-	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
+	$(TOOL) install-where-possible DESTDIR=$(DESTDIR)
+	$(foreach part,$(PARTS),$(MAKE) -C $(part) install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) &&) true
+	$(if $(DESTDIR),,ldconfig)
 
-uninstall: uninstall-man
-	find $(DESTDIR)/lib/modules/$(RELEASE) -name 'cancelio.ko*' -delete
+# The module goes first, and stops all when it is in use; from all kernels.
+uninstall:
+	$(foreach part,$(PARTS),$(MAKE) -C $(part) uninstall DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) &&) true
 	$(LIBRARY) uninstall DESTDIR=$(DESTDIR)
-	$(if $(DESTDIR),,depmod $(RELEASE) && ldconfig)
-
-install-man uninstall-man:
-	$(PAGES) $(@:-man=) DESTDIR=$(DESTDIR)
+	$(TOOL) uninstall DESTDIR=$(DESTDIR)
+	$(if $(DESTDIR),,ldconfig)
+	@system/remove-module $(DESTDIR)
 
 demo:
 	@vm/setup base
-	@samples/echo/demo
+	@[ -x samples/$(or $(T),echo)/demo ] || { echo 'T=$(T): no such demo, there are: $(DEMOS)' >&2; exit 2; }
+	@samples/$(or $(T),echo)/demo
 
 check:
-	@vm/setup base
+	@vm/setup base $(FOREIGN)
 	@vm/check $(T)
 
 clean:
-	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 samples man check race pairs explore soak bench timeline bpftrace labs image lint scratch.*)
+	rm -rf $(addprefix build/,module userlib selftests userlib-32 selftests-32 userlib-arm64 selftests-arm64 samples-arm64 samples man check race pairs explore soak bench proxy timeline bpftrace tool labs image lint deb dist scratch.*)
 
 distclean:
 	rm -rf build
 
 help:
-	@echo 'make                module for the running kernel, library'
-	@echo 'make install        both and the manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
-	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running'
+	@echo 'make                module for the running kernel, library, tool'
+	@echo 'make install        these, tools and manual pages, below DESTDIR and PREFIX (make uninstall removes them)'
+	@echo 'make demo           the echo server in a throwaway machine; KEEP=1 leaves it running;'
+	@echo '                    T=name picks another of samples/*/demo: $(DEMOS)'
 	@echo 'make check          all tests in throwaway machines; T=name picks one'
 	@echo 'make vm             a shell in such a machine'
 	@echo 'make clean          remove what was built; distclean also kernels and sources'
@@ -58,7 +74,9 @@ help:
 	@sed -n 's/^## /make /p' vm/dev.mk
 
 export KERNEL KDIR KEEP
+# Where a kernel is for another architecture, what it takes to build for it and to run it.
+FOREIGN = $(if $(findstring -arm64,$(KERNEL)),arm64)
 
 include vm/dev.mk
 
-.PHONY: all module library install uninstall install-man uninstall-man demo check clean distclean help
+.PHONY: all module library tool install install-user uninstall demo check clean distclean help

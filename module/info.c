@@ -212,6 +212,8 @@ void cio_info_show(struct cio_ctx *ctx, struct seq_file *to)
 	/* Pairs with SETUP: the state before what SETUP made. */
 	int state = smp_load_acquire(&ctx->state);
 
+	seq_printf(to, "context:\t%u\n", ctx->number);
+	seq_printf(to, "owner:\t%d\n", pid_vnr(ctx->owned.group));
 	seq_printf(to, "state:\t%s\n", info_states[state]);
 	/* One that was never set up can be dead as well. */
 	if (state == CIO_CTX_NEW || !ctx->ring.hdr)
@@ -221,6 +223,7 @@ void cio_info_show(struct cio_ctx *ctx, struct seq_file *to)
 	seq_printf(to, "completions:\t%u\n", cio_ring_count(&ctx->ring));
 	/* A number that was right some moment ago needs no lock. */
 	seq_printf(to, "workers:\t%u\n", data_race(ctx->pool.nr_workers));
+	cio_stats_show(&ctx->stats, to);
 	info_conns(to, ctx);
 	info_ops(to, ctx);
 }

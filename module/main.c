@@ -430,8 +430,14 @@ static const struct file_operations main_fops = {
 	.llseek = noop_llseek,
 };
 
+/*
+ * One of those for local use: a fixed number lets the node be there before the module,
+ * which the first open of it loads, and holds for who permits devices by number.
+ */
+#define MAIN_MINOR	247
+
 static struct miscdevice main_device = {
-	.minor = MISC_DYNAMIC_MINOR,
+	.minor = MAIN_MINOR,
 	.name = "cancelio",
 	.fops = &main_fops,
 };
@@ -463,4 +469,7 @@ module_init(main_init);
 module_exit(main_exit);
 
 MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");
 MODULE_DESCRIPTION("Socket reads and writes that can be interrupted at any moment");
+MODULE_ALIAS_MISCDEV(MAIN_MINOR);
+MODULE_ALIAS("devname:cancelio");

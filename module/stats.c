@@ -8,6 +8,7 @@
 #include "memory.h"
 
 #include <linux/build_bug.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -46,21 +47,29 @@ static u64 *stats_words(struct cancelio_stats *stats)
 	return &stats->submitted;
 }
 
-/* All that was counted since the beginning. */
-static void stats_sum(struct cio_stats *stats, struct cancelio_stats *sum)
+/* What was counted of one thing since the beginning. */
+static u64 stats_count(const struct cio_stats *stats, size_t count)
 {
-	u64 *words = stats_words(sum);
-	size_t i, j;
+	u64 sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
 		const u64 *counts = per_cpu_ptr(stats->counts, cpu);
 
-		for (i = 0; i < CIO_COUNTS; i++) {
-			/* Its processor counts on: any moment's number will do. */
-			words[i] += data_race(counts[i]);
-		}
+		/* Its processor counts on: any moment's number will do. */
+		sum += data_race(counts[count]);
 	}
+	return sum;
+}
+
+/* All of it. */
+static void stats_sum(struct cio_stats *stats, struct cancelio_stats *sum)
+{
+	u64 *words = stats_words(sum);
+	size_t i, j;
+
+	for (i = 0; i < CIO_COUNTS; i++)
+		words[i] = stats_count(stats, i);
 	for (i = 0; i < CIO_TIMES; i++)
 		for (j = 0; j < CANCELIO_BUCKETS; j++)
 			*(words + CIO_COUNTS + i * CANCELIO_BUCKETS + j) =
@@ -107,4 +116,55 @@ int cio_stats_tell(struct cio_stats *stats, const struct cancelio_stats *req,
 out:
 	kfree(sum);
 	return ret;
+}
+
+static const char *const stats_reasons[] = {
+	[CANCELIO_DONE] = "done",
+	[CANCELIO_ERROR] = "error",
+	[CANCELIO_DEADLINE] = "deadline",
+	[CANCELIO_CANCELED] = "canceled",
+	[CANCELIO_CLOSED] = "closed",
+};
+
+static const char *const stats_times[] = {
+	[CIO_TIME_START] = "start",
+	[CIO_TIME_LATE] = "late",
+	[CIO_TIME_WAKE] = "wake",
+	[CIO_TIME_CANCEL] = "cancel",
+};
+
+/* A histogram's entries in which there is something. */
+static void stats_show_time(struct seq_file *to, const char *key, const atomic64_t *times)
+{
+	const char *space = "";
+	unsigned int i;
+
+	seq_printf(to, "%s:\t", key);
+	for (i = 0; i < CANCELIO_BUCKETS; i++) {
+		u64 count = atomic64_read(&times[i]);
+
+		if (!count)
+			continue;
+		seq_printf(to, "%s%u=%llu", space, i, count);
+		space = " ";
+	}
+	seq_putc(to, '\n');
+}
+
+/* Lines of fdinfo: all since the beginning, whatever was told by resets. */
+void cio_stats_show(const struct cio_stats *stats, struct seq_file *to)
+{
+	size_t i;
+
+	seq_printf(to, "submitted:\t%llu\n", stats_count(stats, CIO_COUNT_SUBMITTED));
+	seq_printf(to, "at_once:\t%llu\n", stats_count(stats, CIO_COUNT_AT_ONCE));
+	seq_puts(to, "ended:\t");
+	for (i = 0; i < ARRAY_SIZE(stats_reasons); i++)
+		seq_printf(to, "%s%s=%llu", i ? " " : "", stats_reasons[i],
+			   stats_count(stats, CIO_COUNT_ENDED + i));
+	seq_putc(to, '\n');
+	seq_printf(to, "met:\t%llu\n", stats_count(stats, CIO_COUNT_MET));
+	seq_printf(to, "raced:\t%llu\n", stats_count(stats, CIO_COUNT_RACED));
+	for (i = 0; i < CIO_TIMES; i++)
+		stats_show_time(to, stats_times[i], stats->times[i]);
 }

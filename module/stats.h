@@ -11,6 +11,8 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 
+struct seq_file;
+
 /**
  * enum cio_count - what every operation counts, in the order of struct cancelio_stats
  * @CIO_COUNT_SUBMITTED: accepted
@@ -63,6 +65,7 @@ int cio_stats_start(struct cio_stats *stats);
 void cio_stats_free(struct cio_stats *stats);
 int cio_stats_tell(struct cio_stats *stats, const struct cancelio_stats *req,
 		   struct cancelio_stats __user *out);
+void cio_stats_show(const struct cio_stats *stats, struct seq_file *to);
 
 /* Count one more. */
 static inline void cio_stats_count(struct cio_stats *stats, unsigned int count)

@@ -7,8 +7,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define PAGE		4096
-
 /* Bytes of its structure now, and as first published. */
 struct command {
 	unsigned int number;
@@ -101,7 +99,7 @@ TEST_F(context, C60_info_says_what_the_module_has)
 
 TEST_F(context, C60_unknown_ioctl_is_ENOTTY)
 {
-	char argument[PAGE] = {};
+	char argument[LARGEST_PAGE] = {};
 	int number;
 
 	for (number = COMMANDS; number < 256; number++)
@@ -130,7 +128,7 @@ TEST_F(context, C60_size_out_of_range_is_EINVAL)
 {
 	union {
 		__u32 size;
-		char bytes[2 * PAGE];
+		char bytes[2 * LARGEST_PAGE];
 	} argument = {};
 	int i;
 
@@ -141,7 +139,7 @@ TEST_F(context, C60_size_out_of_range_is_EINVAL)
 		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
 		argument.size = commands[i].first - 1;
 		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
-		argument.size = PAGE + 1;
+		argument.size = PAGE_BYTES + 1;
 		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
 		argument.size = ~0U;
 		EXPECT_EQ(-EINVAL, cio_ioctl(self->fd, commands[i].number, &argument));
@@ -152,7 +150,7 @@ TEST_F(context, C60_larger_structure_with_unknown_bytes_set_is_E2BIG)
 {
 	union {
 		__u32 size;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument;
 	int i;
 
@@ -160,10 +158,10 @@ TEST_F(context, C60_larger_structure_with_unknown_bytes_set_is_E2BIG)
 		if (!has_command(&self->info, i))
 			continue;
 		memset(&argument, 0, sizeof(argument));
-		argument.size = PAGE;
-		argument.bytes[PAGE - 1] = 1;
+		argument.size = PAGE_BYTES;
+		argument.bytes[PAGE_BYTES - 1] = 1;
 		EXPECT_EQ(-E2BIG, cio_ioctl(self->fd, commands[i].number, &argument));
-		argument.bytes[PAGE - 1] = 0;
+		argument.bytes[PAGE_BYTES - 1] = 0;
 		argument.bytes[commands[i].size] = 1;
 		EXPECT_EQ(-E2BIG, cio_ioctl(self->fd, commands[i].number, &argument));
 	}
@@ -176,16 +174,16 @@ TEST_F(context, C60_larger_structure_of_zeros_is_taken)
 		struct cancelio_setup setup;
 		struct cancelio_wait wait;
 		struct cancelio_detach detach;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument = {};
 	int fd = cio_open();
 	unsigned int i;
 
 	ASSERT_LE(0, fd);
-	argument.info.size = PAGE;
+	argument.info.size = PAGE_BYTES;
 	EXPECT_EQ(0, cio_ioctl(fd, CANCELIO_INFO, &argument));
 	EXPECT_EQ(CANCELIO_ABI, argument.info.abi);
-	for (i = sizeof(argument.info); i < PAGE; i++)
+	for (i = sizeof(argument.info); i < PAGE_BYTES; i++)
 		ASSERT_EQ(0, argument.bytes[i]);
 	memset(&argument, 0, sizeof(argument));
 	argument.setup.size = sizeof(argument.setup) + 8;
@@ -206,7 +204,7 @@ TEST_F(context, C60_smaller_structure_of_before_is_taken_and_nothing_written_beh
 {
 	union {
 		struct cancelio_setup setup;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument;
 	const __u32 first = offsetof(struct cancelio_setup, cpus);
 	int fd = cio_open();
@@ -220,26 +218,26 @@ TEST_F(context, C60_smaller_structure_of_before_is_taken_and_nothing_written_beh
 	EXPECT_LT(0, argument.setup.ring_bytes);
 	/* It can be used again. */
 	EXPECT_EQ(first, argument.setup.size);
-	for (i = first; i < PAGE; i++)
+	for (i = first; i < PAGE_BYTES; i++)
 		ASSERT_EQ((char)POISON, argument.bytes[i]);
 	close(fd);
 }
 
 TEST_F(context, C60_structure_that_cannot_be_read_is_EFAULT)
 {
-	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+	char *pages = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	__u32 *size;
 	int i;
 
 	ASSERT_NE(MAP_FAILED, pages);
-	ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(pages + PAGE_BYTES, PAGE_BYTES, PROT_NONE));
 	for (i = 0; i < COMMANDS; i++) {
 		if (!has_command(&self->info, i))
 			continue;
 		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, NULL));
-		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, pages + PAGE));
-		size = (__u32 *)(pages + PAGE - sizeof(*size));
+		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, pages + PAGE_BYTES));
+		size = (__u32 *)(pages + PAGE_BYTES - sizeof(*size));
 		*size = commands[i].size;
 		EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, commands[i].number, size));
 	}
@@ -248,14 +246,14 @@ TEST_F(context, C60_structure_that_cannot_be_read_is_EFAULT)
 TEST_F(context, C60_structure_that_cannot_be_written_is_EFAULT_and_nothing_happened)
 {
 	struct cancelio_attach attach = { .size = sizeof(attach) };
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
 
 	ASSERT_NE(MAP_FAILED, page);
 	attach.fd = sock;
 	memcpy(page, &attach, sizeof(attach));
-	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(page, PAGE_BYTES, PROT_READ));
 	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_ATTACH, page));
 	/* Attached in spite of that, the socket would be -EEXIST now. */
 	EXPECT_EQ(0, cio_attach(self->fd, sock, NULL));
@@ -272,8 +270,8 @@ static void *flip(void *argument)
 	struct flipper *flipper = argument;
 
 	while (!__atomic_load_n(&flipper->stop, __ATOMIC_ACQUIRE)) {
-		mprotect(flipper->page, PAGE, PROT_READ);
-		mprotect(flipper->page, PAGE, PROT_READ | PROT_WRITE);
+		mprotect(flipper->page, PAGE_BYTES, PROT_READ);
+		mprotect(flipper->page, PAGE_BYTES, PROT_READ | PROT_WRITE);
 	}
 	return NULL;
 }
@@ -287,7 +285,7 @@ TEST_F(context, C60_attach_whose_result_cannot_be_written_leaves_nothing_attache
 	pthread_t thread;
 	__u64 conn;
 
-	flipper.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	flipper.page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
 	ASSERT_NE(MAP_FAILED, flipper.page);
 	shared = flipper.page;
@@ -313,7 +311,7 @@ TEST(C61_before_setup_everything_is_ENXIO)
 	union {
 		__u32 size;
 		struct cancelio_attach attach;
-		char bytes[PAGE];
+		char bytes[LARGEST_PAGE];
 	} argument;
 	struct cancelio_info info;
 	int fd = cio_open();
@@ -328,7 +326,7 @@ TEST(C61_before_setup_everything_is_ENXIO)
 		argument.size = commands[i].size;
 		EXPECT_EQ(-ENXIO, cio_ioctl(fd, commands[i].number, &argument));
 	}
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0));
 	EXPECT_EQ(ENXIO, errno);
 	close(fd);
 }
@@ -409,7 +407,7 @@ TEST_F(engine, C60_setup_reports_ring_bytes_and_conn_limit)
 TEST_F(context, C61_mmap_refuses_what_is_not_the_ring)
 {
 	size_t bytes = cio_ring_bytes(256);
-	size_t beyond = (bytes + 2 * PAGE) & ~(PAGE - 1UL);
+	size_t beyond = (bytes + 2 * PAGE_BYTES) & ~(PAGE_BYTES - 1UL);
 
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, self->fd, 0));
 	EXPECT_EQ(EINVAL, errno);
@@ -417,17 +415,17 @@ TEST_F(context, C61_mmap_refuses_what_is_not_the_ring)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, beyond, PROT_READ, MAP_SHARED, self->fd, 0));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_SHARED, self->fd, 1 << 20));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, self->fd, 1 << 20));
 	EXPECT_EQ(EINVAL, errno);
 }
 
 TEST_F(context, C61_mapping_can_be_neither_extended_nor_made_executable)
 {
-	size_t bytes = (cio_ring_bytes(256) + PAGE - 1) & ~(PAGE - 1UL);
+	size_t bytes = (cio_ring_bytes(256) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1UL);
 	struct cancelio_ring *ring = cio_map(self->fd, 256);
 
 	ASSERT_NE(NULL, ring);
-	EXPECT_EQ(MAP_FAILED, mremap(ring, bytes, bytes + PAGE, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(ring, bytes, bytes + PAGE_BYTES, MREMAP_MAYMOVE));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-1, mprotect(ring, bytes, PROT_READ | PROT_EXEC));
 	EXPECT_EQ(EACCES, errno);

@@ -316,6 +316,85 @@ TEST_F(engine, C61_fdinfo_lists_a_bounded_number_of_conns)
 	close(fd);
 }
 
+/* The line of a histogram, as the sum of two tells it. */
+static const char *histogram_line(const char *key, const __u64 *one, const __u64 *other)
+{
+	static char line[1024];
+	int len = snprintf(line, sizeof(line), "%s:\t", key), i;
+	const char *space = "";
+
+	for (i = 0; i < CANCELIO_BUCKETS; i++) {
+		if (!(one[i] + other[i]))
+			continue;
+		len += snprintf(line + len, sizeof(line) - len, "%s%d=%llu", space, i,
+				one[i] + other[i]);
+		space = " ";
+	}
+	return line;
+}
+
+TEST_F(tcp, C61_fdinfo_tells_all_that_was_counted_also_before_a_reset)
+{
+	struct cancelio_completion result;
+	struct cancelio_stats first, second;
+	struct cancelio_op op;
+	char byte;
+
+	op = with_timeout(op_recv(self->conn, &byte, 1), 5 * MS);
+	ASSERT_EQ(1, send(self->peer, "x", 1, 0));
+	ASSERT_EQ(0, run(self->fd, with_timeout(op, LONG_ENOUGH), &result));
+	EXPECT_DONE(result, 1);
+	ASSERT_EQ(0, run(self->fd, op, &result));
+	EXPECT_EXPIRED(result);
+	ASSERT_EQ(0, cio_stats(self->fd, CANCELIO_STATS_RESET, &first));
+	ASSERT_EQ(0, run(self->fd, op, &result));
+	EXPECT_EXPIRED(result);
+	ASSERT_EQ(0, cio_stats(self->fd, 0, &second));
+	EXPECT_TRUE(has_value(fdinfo(self->fd), "submitted", 3));
+	EXPECT_TRUE(has_value(text, "at_once", first.at_once + second.at_once));
+	EXPECT_TRUE(has_line(text, "ended:\tdone=1 error=0 deadline=2 canceled=0 closed=0"));
+	EXPECT_TRUE(has_value(text, "met", 1));
+	EXPECT_TRUE(has_value(text, "raced", 0));
+	EXPECT_TRUE(has_line(text, histogram_line("start", first.start, second.start)));
+	EXPECT_TRUE(has_line(text, histogram_line("late", first.late, second.late)));
+	EXPECT_TRUE(has_line(text, histogram_line("wake", first.wake, second.wake)));
+	EXPECT_TRUE(has_line(text, histogram_line("cancel", first.cancel, second.cancel)));
+}
+
+struct inherited {
+	pid_t owner;
+	int fd;
+};
+
+static int read_inherited(void *argument)
+{
+	struct inherited *inherited = argument;
+
+	return !has_value(fdinfo(inherited->fd), "owner", inherited->owner);
+}
+
+static long long number_of(int fd)
+{
+	const char *found = strstr(fdinfo(fd), "context:\t");
+
+	return found ? atoll(found + strlen("context:\t")) : 0;
+}
+
+TEST_F(engine, C61_fdinfo_tells_the_owner_and_a_number_of_its_own)
+{
+	struct inherited inherited = { .owner = getpid(), .fd = cio_open() };
+	int other = cio_open();
+
+	ASSERT_LE(0, inherited.fd);
+	ASSERT_LE(0, other);
+	EXPECT_TRUE(has_value(fdinfo(inherited.fd), "owner", getpid()));
+	EXPECT_EQ(0, in_child(read_inherited, &inherited));
+	EXPECT_LT(0, number_of(inherited.fd));
+	EXPECT_LT(number_of(inherited.fd), number_of(other));
+	close(other);
+	close(inherited.fd);
+}
+
 struct reader {
 	pid_t pid;
 	int fd;

@@ -20,7 +20,7 @@
 #define ENTRIES		256
 #define ROUNDS		200
 /* Operations come by the page. */
-#define PAGEFUL		64
+#define PAGEFUL		((int)(PAGE_BYTES / 64))
 
 /* Holds as many operations as may be, from ids[0] on; returns how many. */
 static int hold_all(int fd, __u64 conn, __u64 *ids)

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define PAGE	4096
 #define ENTRIES	256
 #define BATCH	16
 #define TIME	(400 * MS)
@@ -201,8 +200,9 @@ TEST_F(tcp, C53_operation_that_changes_between_its_halves_is_what_it_was)
 
 	if (!page)
 		SKIP(return, "no userfaultfd(2)");
-	ASSERT_EQ(page - PAGE, mmap(page - PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-				    MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+	ASSERT_EQ(page - PAGE_BYTES,
+		  mmap(page - PAGE_BYTES, PAGE_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
 	submitter.op = (struct cancelio_op *)(page - half);
 	memcpy(submitter.op, &op, half);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_it, &submitter));

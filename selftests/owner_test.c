@@ -7,8 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define PAGE 4096
-
 struct stranger {
 	int fd;
 	__u64 conn;
@@ -54,7 +52,7 @@ static int refused_everything(void *argument)
 static int refused_mmap(void *argument)
 {
 	struct stranger *self = argument;
-	void *ring = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, self->fd, 0);
+	void *ring = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, self->fd, 0);
 
 	return ring == MAP_FAILED && errno == EPERM ? 0 : 1;
 }
@@ -117,7 +115,7 @@ static int in_shared_memory(void *argument)
 TEST_F(tcp, C50_another_thread_group_in_the_same_memory_gets_EPERM)
 {
 	struct stranger child = { .fd = self->fd, .conn = self->conn };
-	size_t bytes = 64 * PAGE;
+	size_t bytes = 64 * PAGE_BYTES;
 	char *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
 	int status = -1;

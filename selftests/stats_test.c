@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE	4096
 #define TRIES	20
 #define ROUNDS	100
 #define SECOND_CPU	"/sys/devices/system/cpu/cpu1/online"
@@ -619,15 +618,15 @@ TEST_F(tcp, C60_each_event_is_told_by_one_of_several_resets)
 
 TEST_F(tcp, C60_counts_that_cannot_be_written_are_EFAULT_and_not_reset)
 {
-	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	char *pages = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct cancelio_stats stats, *cut;
 
 	ASSERT_NE(MAP_FAILED, pages);
-	ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(pages + PAGE_BYTES, PAGE_BYTES, PROT_NONE));
 	end_in_three_ways(_metadata, self->fd, self->peer, self->conn);
 	/* All but its last number can be written. */
-	cut = (void *)(pages + PAGE + sizeof(__u64) - sizeof(*cut));
+	cut = (void *)(pages + PAGE_BYTES + sizeof(__u64) - sizeof(*cut));
 	cut->size = sizeof(*cut);
 	cut->flags = CANCELIO_STATS_RESET;
 	EXPECT_EQ(-EFAULT, cio_ioctl(self->fd, CANCELIO_STATS, cut));

@@ -21,8 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	4096
-
 __u32 common_op_flags;
 
 __s64 now(void)
@@ -649,7 +647,7 @@ bool sigpipe_seen(void)
 
 void *forbidden_page(void)
 {
-	void *page = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return page == MAP_FAILED ? NULL : page;
 }
@@ -659,12 +657,12 @@ static void *watched_page(int *uffd, __u64 mode)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register watched = { .mode = mode };
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 
 	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	watched.range.start = (unsigned long)page;
-	watched.range.len = PAGE;
+	watched.range.len = PAGE_BYTES;
 	if (page == MAP_FAILED || *uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) ||
 	    ioctl(*uffd, UFFDIO_REGISTER, &watched))
 		return NULL;
@@ -686,7 +684,7 @@ bool await_fault(int uffd)
 int release_page(int uffd, void *page)
 {
 	struct uffdio_zeropage zeros = {
-		.range = { .start = (unsigned long)page, .len = PAGE },
+		.range = { .start = (unsigned long)page, .len = PAGE_BYTES },
 	};
 
 	return result_of(ioctl(uffd, UFFDIO_ZEROPAGE, &zeros));
@@ -695,10 +693,21 @@ int release_page(int uffd, void *page)
 static int protect_writes(int uffd, void *page, __u64 mode)
 {
 	struct uffdio_writeprotect protection = {
-		.range = { .start = (unsigned long)page, .len = PAGE }, .mode = mode,
+		.range = { .start = (unsigned long)page, .len = PAGE_BYTES }, .mode = mode,
 	};
 
 	return result_of(ioctl(uffd, UFFDIO_WRITEPROTECT, &protection));
+}
+
+bool can_hold_writes(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	bool can = uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api) &&
+		api.features & UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+
+	close(uffd);
+	return can;
 }
 
 void *write_held_page(int *uffd, const void *data, size_t len)

@@ -12,10 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #define POISON		0xA5
 #define MS		1000000LL
 #define SECOND		(1000 * MS)
+/* Of the kernel that runs, and of any. */
+#define PAGE_BYTES	((size_t)sysconf(_SC_PAGESIZE))
+#define LARGEST_PAGE	65536
 /* Far longer than anything takes, on the slowest machine too. */
 #define LONG_ENOUGH	(20 * SECOND)
 /* How long to watch that something does not happen. */
@@ -131,6 +135,8 @@ void *held_page(int *uffd);
 bool await_fault(int uffd);
 /* Lets the fault in that page go on, with zeros. */
 int release_page(int uffd, void *page);
+/* Whether this kernel can hold back writes to memory that is there: on arm64 not before 6.10. */
+bool can_hold_writes(void);
 /* A page with @len bytes of @data, which can be read; who writes waits in a fault. */
 void *write_held_page(int *uffd, const void *data, size_t len);
 int release_writes(int uffd, void *page);

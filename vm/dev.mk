@@ -3,7 +3,7 @@
 # Targets for developers; a line with two #s is printed by `make help`.
 
 vm:
-	@vm/setup base
+	@vm/setup base $(FOREIGN)
 	@vm/shell
 
 ## check-rt       the tests on the real-time kernels
@@ -15,6 +15,11 @@ check-rt:
 check-32:
 	@vm/setup base m32
 	@vm/check --32 $(T)
+
+## check-arm64    the tests on kernels for arm64, in an emulated machine of that architecture
+check-arm64:
+	@vm/setup base arm64
+	@KERNEL="$(or $(KERNEL),6.1-arm64 6.12-arm64)" vm/check $(T)
 
 ## check-debug    tests, races and corpus on a kernel with KASAN, lockdep and more; T=name picks one
 check-debug:
@@ -52,7 +57,7 @@ conformance:
 
 ## check-all      all that is below and above, and the page of figures; takes several hours
 check-all:
-	@vm/setup base lint model docs m32 kernel race coverage timeline browser bpftrace
+	@vm/setup base lint model docs m32 arm64 kernel race coverage timeline browser bpftrace tool system deb
 	@vm/all
 
 ## lint           style, static checks, and builds for all of Debian's kernels
@@ -163,6 +168,40 @@ check-bpftrace:
 	@vm/setup base bpftrace
 	@tools/bpftrace/check
 
+## check-tool     tools/cancelio, whether it tells what is so, in all states of module and device
+check-tool:
+	@vm/setup base tool
+	@tools/cancelio/check
+
+## proxy-faults   the proxy with faults, each of which its demo has to find; F=name picks one
+proxy-faults:
+	@vm/setup base race proxy
+	@samples/proxy/faults/check $(F)
+
+## dist           a source tarball, in build/dist, the same bytes from the same sources
+dist:
+	@vm/dist
+
+## check-dist     that tarball, unpacked elsewhere: builds, packs itself again, passes a test; T=all: make check
+check-dist:
+	@vm/setup base
+	@vm/check-dist $(T)
+
+## deb            Debian's packages, in build/deb, which lintian has to like
+deb:
+	@vm/setup deb
+	@vm/deb
+
+## check-deb      the packages in a throwaway Debian: installed, used, removed, purged, on 6.1 and 6.12
+check-deb:
+	@vm/setup base deb system
+	@system/check deb
+
+## check-install  make install in a throwaway Debian: installed, used, uninstalled, on 6.1 and 6.12
+check-install:
+	@vm/setup base system
+	@system/check install
+
 ## docs           the manual as HTML, in build/docs/html
 docs:
 	@vm/setup docs
@@ -172,6 +211,6 @@ docs:
 kernels:
 	@vm/kernel --list
 
-.PHONY: vm check-all check-rt check-32 check-debug check-race faults coverage conformance lint race \
+.PHONY: vm check-all check-rt check-32 check-arm64 check-debug check-race faults coverage conformance lint race \
 	timeline check-timeline mutants pairs explore explore-bugs soak fuzz fuzz-replay fuzz-faults bench bench-page bench-late model \
-	lab check-labs image check-image check-bpftrace docs kernels
+	lab check-labs image check-image check-bpftrace check-tool proxy-faults dist check-dist deb check-deb check-install docs kernels

@@ -31,23 +31,71 @@ as_root() {
 	fi
 }
 
-# Ask the archive which packages it has.  Needs root or sudo.
+# The architecture of a kernel, as Debian calls it.
+arch_of() {
+	case $1 in
+	*-arm64) echo arm64 ;;
+	*) echo amd64 ;;
+	esac
+}
+
+# What stands behind the names of directories with programs for a kernel, where these are
+# not for this architecture.
+suffix_of() {
+	case $1 in
+	*-arm64) echo -arm64 ;;
+	esac
+}
+
+# What stands before the names of the compiler and its tools for a kernel.
+cross_of() {
+	case $1 in
+	*-arm64) echo aarch64-linux-gnu- ;;
+	esac
+}
+
+APT_LISTS=/var/lib/apt/lists
+APT_OPTIONS=()
+[ "$(id -u)" -ne 0 ] || APT_OPTIONS=(-o APT::Sandbox::User=root)
+
+# use_packages_of ARCH: those of another architecture than this system's are asked for by
+# lists of our own, which need no root; the system goes on without that architecture.
+use_packages_of() {
+	local dir=$BUILD/apt-$1 native
+	native=$(dpkg --print-architecture)
+	[ "$1" != "$native" ] || return 0
+	APT_LISTS=$dir/lists
+	APT_OPTIONS+=(-o "APT::Architecture=$1" -o "APT::Architectures::=$1"
+		-o "APT::Architectures::=$native" -o "Dir::State::Lists=$APT_LISTS"
+		-o "Dir::Cache=$dir/cache")
+	mkdir -p "$APT_LISTS/partial" "$dir/cache/archives/partial"
+}
+
+apt_cache() {
+	apt-cache "${APT_OPTIONS[@]}" "$@"
+}
+
+# Ask the archive which packages it has.  Those of this system need root or sudo.
 refresh_package_lists() {
 	say "reading the package lists (apt-get update)"
-	as_root apt-get -q update >&2 ||
-		die "the package lists are missing or old: as root, run: apt-get update"
+	if [ "$APT_LISTS" = /var/lib/apt/lists ]; then
+		as_root apt-get -q update >&2 ||
+			die "the package lists are missing or old: as root, run: apt-get update"
+	else
+		apt-get -q "${APT_OPTIONS[@]}" update >&2 ||
+			die "the package lists for ${APT_LISTS%/*} cannot be read"
+	fi
 }
 
 have_package_lists() {
-	compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+	compgen -G "$APT_LISTS/*_Packages*" >/dev/null
 }
 
 # apt_download DIR PACKAGE...: the packages' files, nothing is installed.
 apt_download() {
-	local dir=$1 user=()
+	local dir=$1
 	shift
-	[ "$(id -u)" -ne 0 ] || user=(-o APT::Sandbox::User=root)
-	(cd "$dir" && apt-get -q "${user[@]}" download "$@" >&2)
+	(cd "$dir" && apt-get -q "${APT_OPTIONS[@]}" download "$@" >&2)
 }
 
 # download_packages DIR PACKAGE...: as apt_download, with newer lists at need.

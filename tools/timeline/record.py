@@ -100,6 +100,8 @@ def record(args, command):
     """Record, and return the command's exit code."""
     if bool(args.race) == bool(command):
         raise Lacking("either a COMMAND after -- or --race NAME has to be given")
+    if (args.race or args.machine) and not os.path.exists(os.path.join(TOP, "vm", "run")):
+        raise Lacking("--machine and --race need the source tree of cancelio, and its cio-timeline")
     if args.race:
         return _race(args)
     if not args.machine:

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the demo has measured, as tables: for the terminal and for the manual."""
+
+# Name in the figures, what it is.
+PROMPT = [
+    ("direct", "to nginx directly"),
+    ("alone1", "through the proxy, nobody else there"),
+    ("reads", "beside 1000 that read 32 bytes each 10 s"),
+    ("alone2", "nobody else there"),
+    ("headers", "beside 1000 that send a header each 10 s"),
+    ("alone3", "nobody else there"),
+    ("body", "beside 1000 that send a body by bytes"),
+    ("alone4", "nobody else there"),
+]
+LATENCIES = ["p50", "p90", "p99", "max"]
+REDIS = [("SET", "1 in flight", ""), ("GET", "1 in flight", ""),
+         ("SET", "16 in flight", "-16"), ("GET", "16 in flight", "-16")]
+
+
+def prompt_rows(figures):
+    """What, latencies in us, requests in the time that was measured."""
+    group = figures.get("prompt", {})
+    return [[what] + [group.get(f"{name} {head}", "-") for head in LATENCIES + ["requests"]]
+            for name, what in PROMPT]
+
+
+def redis_rows(figures):
+    """Requests per second, and the 99th percentile in ms, directly and through the proxy."""
+    group = figures.get("redis", {})
+    return [[f"{test}, {what}"] + [group.get(f"{way}{suffix} {test}{tail}", "-")
+                                   for tail in ("", " p99") for way in ("direct", "proxy")]
+            for test, what, suffix in REDIS]
+
+
+PROMPT_HEADS = ["8 connections, wrk"] + LATENCIES + ["requests"]
+REDIS_HEADS = ["50 connections", "direct", "proxy", "direct, p99", "proxy, p99"]
+
+
+def shown(cell):
+    return f"{cell:,}" if isinstance(cell, (int, float)) else cell

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A direction of a connection: bytes are received into its buffer, sent from there, and then
+ * come the next.  One operation is pending at a time, and each way goes on without the other.
+ *
+ * An operation has the deadline at which the connection has to end if nothing moves either
+ * way until then.  When it passes and something did move, the operation has taken nothing, or
+ * tells how much it has sent: it goes on with the deadline of now.  So the deadlines of a
+ * connection that is busy cost nothing.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "proxy.h"
+
+/* When a connection ends in which nothing moves from now on. */
+static __s64 due(const struct proxy *proxy, const struct pair *pair)
+{
+	enum setting wait = pair->heard[UPSTREAM] ? IDLE_TIMEOUT : FIRST_BYTE_TIMEOUT;
+
+	return pair->moved + proxy->options.set[wait] * MS;
+}
+
+static bool has_to_send(const struct flow *flow)
+{
+	return flow->start < flow->end;
+}
+
+static void go_on(struct proxy *proxy, struct flow *flow)
+{
+	struct pair *pair = flow->pair;
+	bool send = has_to_send(flow);
+	enum who side = send ? !flow->from : flow->from;
+	struct cancelio_op *op = ring_queue(proxy, &flow->waiter,
+					    send ? CANCELIO_OP_SEND : CANCELIO_OP_RECV,
+					    pair->conn[side]);
+
+	op->flags = CANCELIO_OP_DEADLINE;
+	op->deadline = due(proxy, pair);
+	op->addr = (uintptr_t)pair->buffer[flow->from] + (send ? flow->start : 0);
+	op->len = send ? flow->end - flow->start : BUFFER;
+	pair->pending++;
+}
+
+/* However an operation has ended, it says what it has moved. */
+static void count(struct flow *flow, const struct cancelio_completion *how)
+{
+	struct pair *pair = flow->pair;
+
+	if (how->opcode == CANCELIO_OP_SEND) {
+		flow->start += how->bytes;
+		flow->moved += how->bytes;
+	} else {
+		flow->start = 0;
+		flow->end = how->bytes;
+		pair->heard[flow->from] |= how->bytes > 0;
+	}
+	if (how->bytes && how->ended > pair->moved)
+		pair->moved = how->ended;
+}
+
+/* The receiver is told.  When both are, the one that was first has ended the connection. */
+static void stream_ended(struct proxy *proxy, struct flow *flow,
+			 const struct cancelio_completion *how)
+{
+	struct pair *pair = flow->pair;
+	enum who other = !flow->from;
+
+	flow->over = true;
+	shutdown(pair->fd[other], SHUT_WR);
+	if (pair->flow[other].over)
+		pair_end(proxy, pair, "end-of-file", other, how);
+}
+
+/* For whom a connection waits: who does not read what there is, or is first to say something. */
+enum who flows_await(const struct pair *pair)
+{
+	if (has_to_send(&pair->flow[CLIENT]))
+		return UPSTREAM;
+	if (has_to_send(&pair->flow[UPSTREAM]))
+		return CLIENT;
+	if (pair->heard[UPSTREAM])
+		return PROXY;
+	return pair->heard[CLIENT] || !pair->moved ? UPSTREAM : CLIENT;
+}
+
+static void too_late(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
+{
+	struct pair *pair = flow->pair;
+
+	if (how->which == CANCELIO_WHICH_SIDE)
+		pair_end(proxy, pair, "lifetime", PROXY, how);
+	else if (due(proxy, pair) > how->ended)
+		go_on(proxy, flow);
+	else if (pair->heard[UPSTREAM])
+		pair_end(proxy, pair, "idle-timeout", PROXY, how);
+	else
+		pair_end(proxy, pair, "first-byte-timeout", PROXY, how);
+}
+
+/* The socket failed, or the kernel would not take the operation. */
+static void failed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
+{
+	bool is_reset = how->error == -ECONNRESET || how->error == -EPIPE;
+	enum who by = how->opcode == CANCELIO_OP_SEND ? !flow->from : flow->from;
+
+	pair_end(proxy, flow->pair, is_reset ? "reset" : "failed", by, how);
+}
+
+static void proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
+{
+	if (how->reason == CANCELIO_DEADLINE)
+		too_late(proxy, flow, how);
+	else if (how->reason == CANCELIO_ERROR)
+		failed(proxy, flow, how);
+	else if (how->reason == CANCELIO_DONE && !how->bytes)
+		stream_ended(proxy, flow, how);
+	else
+		go_on(proxy, flow);
+}
+
+static void on_end(struct proxy *proxy, struct waiter *waiter,
+		   const struct cancelio_completion *how)
+{
+	struct flow *flow = (struct flow *)waiter;
+	struct pair *pair = flow->pair;
+
+	pair->pending--;
+	count(flow, how);
+	if (proxy->cut && !pair->why)
+		pair_end(proxy, pair, proxy->cut, PROXY, how);
+	else if (!pair->why)
+		proceed(proxy, flow, how);
+	pair_settle(proxy, pair);
+}
+
+static void begin(struct proxy *proxy, struct pair *pair, enum who from)
+{
+	struct flow *flow = &pair->flow[from];
+
+	flow->waiter.ended = on_end;
+	flow->pair = pair;
+	flow->from = from;
+	go_on(proxy, flow);
+}
+
+/* The upstream is there: both ways are open. */
+void flows_begin(struct proxy *proxy, struct pair *pair)
+{
+	pair->moved = cancelio_now();
+	begin(proxy, pair, CLIENT);
+	begin(proxy, pair, UPSTREAM);
+}

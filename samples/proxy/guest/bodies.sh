@@ -79,9 +79,18 @@ canceled() {
 	awk '/^canceled:/ { n += $2 } END { print n + 0 }' "$log"
 }
 
+# set_buffers r|w RANGE: those of all sockets that come, which small ones make wait
+# with a part of a send.
+set_buffers() {
+	echo "$2" >"/proc/sys/net/ipv4/tcp_$1mem"
+}
+
 # Slow enough that there is something to cancel.
 under_cancel() {
-	local down up
+	local down up read write
+	read=$(cat /proc/sys/net/ipv4/tcp_rmem) write=$(cat /proc/sys/net/ipv4/tcp_wmem)
+	set_buffers r "4096 16384 32768"
+	set_buffers w "4096 16384 32768"
 	start_proxy 127.0.0.1:8080
 	rm -f /www/up/big /tmp/got
 	curl -sS --limit-rate 8M -o /tmp/got "$(front big)" &
@@ -96,6 +105,8 @@ under_cancel() {
 	stated "  $(canceled) operations were canceled" at_least "$(canceled)" 100
 	figure bodies canceled "$(canceled)" operations
 	end_proxy "cancel"
+	set_buffers r "$read"
+	set_buffers w "$write"
 }
 
 # Nobody listens.

@@ -150,6 +150,21 @@ may_not_open() {
 	fails_with "Permission denied" as "$1" ': <>/dev/cancelio'
 }
 
+# man_has SECTION NAME: such a page, which is about it.
+man_has() {
+	as user man "$1" "$2" | grep -w -m 3 "$2"
+}
+
+# One of each section, and one that is only another name.
+check_manual() {
+	local page words
+	for page in "1 cancelio" "1 cio-timeline" "3 cancelio_read" "3 cancelio_start_write" \
+		"4 cancelio" "5 cancelio-fdinfo" "7 cancelio-deadlines"; do
+		read -ra words <<<"$page"
+		stated "man $page" man_has "${words[@]}"
+	done
+}
+
 # The group decides: root can, its members can, others cannot.
 check_use() {
 	stated "programs build with the installed library" build_programs "$1"
@@ -157,9 +172,15 @@ check_use() {
 	stated "root passes the library's selftest" test_as root "${SOME[@]}"
 	stated "who is not in the group may not open it" may_not_open stranger
 	stated "nor may a user before joining it" may_not_open user
+	stated "the tool tells that user what to do" \
+		fails_with "usermod -aG cancelio user" as user cancelio info
 	stated "joining" usermod -aG cancelio user
 	stated "a member passes the library's selftest" test_as user
 	stated "a member's program meets its deadline, and is echoed to" hello_as user
+	stated "the tool tells a member what there is" as user cancelio info
+	stated "and measures" as user cancelio bench --time 1
+	stated "cio-timeline is there" as user cio-timeline --help
+	check_manual
 }
 
 # A boot into a command leaves it out.

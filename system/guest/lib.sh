@@ -152,7 +152,7 @@ may_not_open() {
 
 # man_has SECTION NAME: such a page, which is about it.
 man_has() {
-	as user man "$1" "$2" | grep -w -m 3 "$2"
+	as user man "$1" "$2" | grep -w -e "$2"
 }
 
 # One of each section, and one that is only another name.

@@ -15,10 +15,14 @@ TOOL = $(MAKE) -C tools/cancelio O=$(CURDIR)/build/tool LIBRARY=$(USERLIB) PREFI
 SYSTEM ?= system
 PARTS := $(SYSTEM) tools Documentation/man
 
+# To make it is two names.
+$(foreach name,CURDIR DESTDIR PREFIX,$(if $(word 2,$($(name))),$(error $(name) has a space: $($(name)))))
+override DESTDIR := $(abspath $(DESTDIR))
+
 all: module library tool
 
 module:
-	@vm/module live $(if $(DEBUG),--debug)
+	@RELEASE=$(RELEASE) vm/module live $(if $(DEBUG),--debug)
 
 library:
 	@$(LIBRARY)
@@ -27,7 +31,7 @@ tool: library
 	@$(TOOL) where-possible
 
 install: all
-	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live $(UNSIGNED) INSTALL_MOD_DIR=updates \
+	$(MAKE) -C $(HEADERS) M=$(CURDIR)/build/module/live-$(RELEASE) $(UNSIGNED) INSTALL_MOD_DIR=updates \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	$(if $(DESTDIR),,depmod $(RELEASE))
 	$(MAKE) install-user

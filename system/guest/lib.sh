@@ -98,9 +98,11 @@ nothing_left() {
 
 # By name, wherever it is: also devices, caches, and what dpkg knows.
 nothing_of_that_name() {
-	! find / \( -path /proc -o -path /sys -o -path /mnt -o -path /home -o -path /var/log \) \
-		-prune -o -iname '*cancelio*' -print 2>/dev/null | grep . && ! is_loaded &&
-		! getent group cancelio
+	local found
+	found=$(find / \( -path /proc -o -path /sys -o -path /mnt -o -path /home -o -path /var/log \) \
+		-prune -o -iname '*cancelio*' -print 2>/dev/null)
+	echo "found: $found"
+	[ -z "$found" ] && ! is_loaded && ! getent group cancelio
 }
 
 # Programs built with the library that is installed: the README's, its server, a selftest.

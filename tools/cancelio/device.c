@@ -98,7 +98,7 @@ static void trouble_no_node(struct trouble *trouble)
 {
 	SAY(trouble->what, "the module cancelio is loaded, but %s is not there", CANCELIO_DEVICE);
 	SAY(trouble->remedy,
-	    "a container has to be given it (--device %s); elsewhere, as root, run: udevadm trigger /sys/class/misc/cancelio",
+	    "a container has to be given it (--device %s); elsewhere, as root, run: modprobe -r cancelio; modprobe cancelio",
 	    CANCELIO_DEVICE);
 }
 
@@ -108,8 +108,8 @@ static void trouble_old_node(struct trouble *trouble, const struct stat *node)
 
 	SAY(trouble->what, "%s has the number %u:%u, the module's device %u:%u", CANCELIO_DEVICE,
 	    major(node->st_rdev), minor(node->st_rdev), major(number), minor(number));
-	SAY(trouble->remedy, "as root, run: rm %s; mknod %s c %u %u", CANCELIO_DEVICE,
-	    CANCELIO_DEVICE, major(number), minor(number));
+	SAY(trouble->remedy, "as root, run: rm %s; modprobe -r cancelio; modprobe cancelio",
+	    CANCELIO_DEVICE);
 }
 
 /* Whether the user is in the group by now, though the processes of this session are not. */

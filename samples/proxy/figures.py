@@ -6,11 +6,11 @@ PROMPT = [
     ("direct", "to nginx directly"),
     ("alone", "through the proxy, nobody else there"),
     ("reads", "beside 1000 that read 32 bytes each 10 s"),
-    ("reads-other", "then through another proxy"),
+    ("reads-other", "meanwhile through another proxy"),
     ("headers", "beside 1000 that send a header each 10 s"),
-    ("headers-other", "then through another proxy"),
+    ("headers-other", "meanwhile through another proxy"),
     ("body", "beside 1000 that send a body by bytes"),
-    ("body-other", "then through another proxy"),
+    ("body-other", "meanwhile through another proxy"),
     ("after", "through the proxy, nobody else there again"),
 ]
 LATENCIES = ["p50", "p90", "p99", "max"]

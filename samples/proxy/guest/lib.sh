@@ -180,7 +180,7 @@ open_said() {
 	exec 8<>/tmp/said
 }
 
-# Those of all sockets that come from now on: a peer that is slow makes others wait soon.
+# Small ones for all sockets that come: whoever sends to a slow peer has to wait soon.
 small_buffers() {
 	usual_send=$(cat $SEND_BUFFERS) usual_receive=$(cat $RECEIVE_BUFFERS)
 	echo "4096 16384 32768" >$SEND_BUFFERS

@@ -29,7 +29,7 @@ benchmark() {
 value_comes_back() {
 	redis-cli -p "$FRONT" -x set big </www/big >/tmp/answer || return
 	redis-cli -p "$FRONT" get big >/tmp/got
-	head -c $BIG /tmp/got | cmp - /www/big
+	head -c "$BIG" /tmp/got | cmp - /www/big
 }
 
 redis() {
@@ -134,8 +134,7 @@ patient_proxy() {
 		--idle-timeout 600000 --first-byte-timeout 600000 "$@"
 }
 
-prompt() {
-	local before other
+begin_prompt() {
 	say "prompt clients beside slow ones"
 	small_buffers
 	patient_proxy --listen 127.0.0.1:$OTHER
@@ -143,16 +142,33 @@ prompt() {
 	patient_proxy
 	stated "wrk, $PROMPT connections: directly" measure direct 8080
 	stated "  and through two proxies, nobody else there" measure_both alone
+}
+
+slow_readers() {
 	beside reads "read 32 bytes each 10 s" -X -n 10 -z 32 -w 256 -y 512 -u "$(front medium)"
-	before=$(resident_kb)
+}
+
+slow_senders() {
 	beside headers "send a header each 10 s" -H -i 10 -x 10 -u "$(front medium)"
 	beside body "send a body by bytes, each 10 s" \
 		-B -t PUT -i 10 -x 2 -s 100000 -u "$(front up/slow)"
-	stated "the proxy's memory is as it was after the first of them, but for 256 KiB" \
-		at_least 256 $(($(resident_kb) - before))
+}
+
+end_prompt() {
 	stated "wrk through two proxies, nobody else there again" measure_both after
 	end_proxy "slow clients"
 	kill -TERM "$other"
 	stated "  and so does the other one" ended 0 "$other"
 	usual_buffers
+}
+
+prompt() {
+	local before
+	begin_prompt
+	slow_readers
+	before=$(resident_kb)
+	slow_senders
+	stated "the proxy's memory is as it was after the first of them, but for 256 KiB" \
+		at_least 256 $(($(resident_kb) - before))
+	end_prompt
 }

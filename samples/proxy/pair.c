@@ -211,7 +211,7 @@ static void begin_connect(struct proxy *proxy, struct pair *pair)
 		await_connect(proxy, pair);
 }
 
-/* One more than there may be is accepted, to be told that. */
+/* One more than there may be is accepted, to be told so. */
 void pair_begin(struct proxy *proxy, int fd, const struct sockaddr_storage *client)
 {
 	struct pair *pair = proxy->free;
@@ -237,8 +237,8 @@ void pair_begin(struct proxy *proxy, int fd, const struct sockaddr_storage *clie
 	settle(proxy, pair);
 }
 
-/* An operation of it has. */
-void pair_ended(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
+/* One of its operations has ended. */
+void pair_proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
 {
 	struct pair *pair = flow->pair;
 	bool is_connect = how->opcode == CANCELIO_OP_WAIT_READY;

@@ -152,7 +152,7 @@ void ring_turn(struct proxy *proxy);
 
 /* signals.c */
 void signals_open(struct proxy *proxy);
-void signals_ended(struct proxy *proxy, const struct cancelio_completion *how);
+void signals_proceed(struct proxy *proxy, const struct cancelio_completion *how);
 
 /* listener.c */
 void listener_open(struct proxy *proxy);
@@ -163,7 +163,7 @@ void listener_close(struct proxy *proxy);
 void pairs_open(struct proxy *proxy);
 void pairs_end(struct proxy *proxy, const char *why);
 void pair_begin(struct proxy *proxy, int fd, const struct sockaddr_storage *client);
-void pair_ended(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how);
+void pair_proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how);
 void pair_end(struct proxy *proxy, struct pair *pair, const char *why, enum who by, int error);
 
 /* flow.c */

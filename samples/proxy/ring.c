@@ -90,9 +90,9 @@ static void tell(struct proxy *proxy, const struct cancelio_completion *how)
 	if (how->user_data == LISTENER)
 		listener_accept(proxy);
 	else if (how->user_data == SIGNALS)
-		signals_ended(proxy, how);
+		signals_proceed(proxy, how);
 	else
-		pair_ended(proxy, (struct flow *)(uintptr_t)how->user_data, how);
+		pair_proceed(proxy, (struct flow *)(uintptr_t)how->user_data, how);
 }
 
 /* An operation that the kernel did not take has ended with that. */

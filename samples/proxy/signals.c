@@ -57,7 +57,7 @@ static void cancel(struct proxy *proxy)
 	printf("canceled: %d operations\n", n > 0 ? n : 0);
 }
 
-void signals_ended(struct proxy *proxy, const struct cancelio_completion *how)
+void signals_proceed(struct proxy *proxy, const struct cancelio_completion *how)
 {
 	if (how->reason == CANCELIO_DEADLINE) {
 		/* After it every receive ends at once. */

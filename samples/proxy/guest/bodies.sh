@@ -137,13 +137,13 @@ drain() {
 	drain_to_the_end
 	small_buffers
 	start_proxy 127.0.0.1:8080 --drain-timeout 700
-	slow_download 1M
+	slow_download 200k
 	kill -TERM "$proxy"
 	stated "drain: the proxy ends when its time is over" ended 0 "$proxy"
 	ends_by "  why=drain-timeout" "by=proxy why=drain-timeout .*to-client=[1-9]" 700
 	cut_short 56 "a reset"
 	start_proxy 127.0.0.1:8080 --drain-timeout 600000
-	slow_download 1M
+	slow_download 200k
 	kill -TERM "$proxy"
 	awaited logged '^draining'
 	kill -TERM "$proxy"
@@ -157,18 +157,18 @@ kills() {
 	say "kills"
 	small_buffers
 	start_proxy 127.0.0.1:8080
-	slow_download 1M
+	slow_download 200k
 	kill -KILL "$proxy"
 	wait "$proxy" 2>/dev/null
 	cut_short 56 "the kill of the proxy as a reset"
 	start_proxy 127.0.0.1:8080
 	stated "  another proxy takes its place at once" download
-	slow_download 1M
+	slow_download 200k
 	kill -KILL "$client"
 	wait "$client" 2>/dev/null
 	ends_by "kill of a client that downloads: by=client why=reset" "by=client why=reset .*to-client=[1-9]"
 	stated "  what it got is a beginning of the body, byte for byte" begins_with /www/big /tmp/part
-	slow_download 1M
+	slow_download 200k
 	kill -KILL "$nginx"
 	wait "$nginx" 2>/dev/null
 	cut_short 18 "the kill of nginx as nginx's own end"

@@ -4,13 +4,14 @@
 # Name in the figures, what it is.
 PROMPT = [
     ("direct", "to nginx directly"),
-    ("alone1", "through the proxy, nobody else there"),
+    ("alone", "through the proxy, nobody else there"),
     ("reads", "beside 1000 that read 32 bytes each 10 s"),
-    ("alone2", "nobody else there"),
+    ("reads-other", "meanwhile through another proxy"),
     ("headers", "beside 1000 that send a header each 10 s"),
-    ("alone3", "nobody else there"),
+    ("headers-other", "meanwhile through another proxy"),
     ("body", "beside 1000 that send a body by bytes"),
-    ("alone4", "nobody else there"),
+    ("body-other", "meanwhile through another proxy"),
+    ("after", "through the proxy, nobody else there again"),
 ]
 LATENCIES = ["p50", "p90", "p99", "max"]
 REDIS = [("SET", "1 in flight", ""), ("GET", "1 in flight", ""),
@@ -32,7 +33,7 @@ def redis_rows(figures):
             for test, what, suffix in REDIS]
 
 
-PROMPT_HEADS = ["8 connections, wrk"] + LATENCIES + ["requests"]
+PROMPT_HEADS = ["4 connections, wrk"] + LATENCIES + ["requests"]
 REDIS_HEADS = ["50 connections", "direct", "proxy", "direct, p99", "proxy, p99"]
 
 

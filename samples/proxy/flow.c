@@ -16,24 +16,18 @@
 /* When a connection ends in which nothing moves from now on. */
 static __s64 due(const struct proxy *proxy, const struct pair *pair)
 {
-	enum setting wait = pair->heard[UPSTREAM] ? IDLE_TIMEOUT : FIRST_BYTE_TIMEOUT;
+	enum setting wait = pair->answered ? IDLE_TIMEOUT : FIRST_BYTE_TIMEOUT;
 
-	return pair->moved + proxy->options.set[wait] * MS;
-}
-
-static bool has_to_send(const struct flow *flow)
-{
-	return flow->start < flow->end;
+	return pair->moved + proxy->set[wait] * MS;
 }
 
 static void go_on(struct proxy *proxy, struct flow *flow)
 {
 	struct pair *pair = flow->pair;
-	bool send = has_to_send(flow);
-	enum who side = send ? !flow->from : flow->from;
-	struct cancelio_op *op = ring_queue(proxy, &flow->waiter,
-					    send ? CANCELIO_OP_SEND : CANCELIO_OP_RECV,
-					    pair->conn[side]);
+	bool send = flow->start < flow->end;
+	struct cancelio_op *op = ring_queue(proxy, send ? CANCELIO_OP_SEND : CANCELIO_OP_RECV,
+					    pair->conn[send ? !flow->from : flow->from],
+					    (uintptr_t)flow);
 
 	op->flags = CANCELIO_OP_DEADLINE;
 	op->deadline = due(proxy, pair);
@@ -43,7 +37,7 @@ static void go_on(struct proxy *proxy, struct flow *flow)
 }
 
 /* However an operation has ended, it says what it has moved. */
-static void count(struct flow *flow, const struct cancelio_completion *how)
+void flow_count(struct flow *flow, const struct cancelio_completion *how)
 {
 	struct pair *pair = flow->pair;
 
@@ -53,15 +47,14 @@ static void count(struct flow *flow, const struct cancelio_completion *how)
 	} else {
 		flow->start = 0;
 		flow->end = how->bytes;
-		pair->heard[flow->from] |= how->bytes > 0;
+		pair->answered |= flow->from == UPSTREAM && how->bytes;
 	}
 	if (how->bytes && how->ended > pair->moved)
 		pair->moved = how->ended;
 }
 
 /* The receiver is told.  When both are, the one that was first has ended the connection. */
-static void stream_ended(struct proxy *proxy, struct flow *flow,
-			 const struct cancelio_completion *how)
+static void stream_ended(struct proxy *proxy, struct flow *flow)
 {
 	struct pair *pair = flow->pair;
 	enum who other = !flow->from;
@@ -69,33 +62,19 @@ static void stream_ended(struct proxy *proxy, struct flow *flow,
 	flow->over = true;
 	shutdown(pair->fd[other], SHUT_WR);
 	if (pair->flow[other].over)
-		pair_end(proxy, pair, "end-of-file", other, how);
+		pair_end(proxy, pair, "end-of-file", other, 0);
 }
 
-/* For whom a connection waits: who does not read what there is, or is first to say something. */
-enum who flows_await(const struct pair *pair)
-{
-	if (has_to_send(&pair->flow[CLIENT]))
-		return UPSTREAM;
-	if (has_to_send(&pair->flow[UPSTREAM]))
-		return CLIENT;
-	if (pair->heard[UPSTREAM])
-		return PROXY;
-	return pair->heard[CLIENT] || !pair->moved ? UPSTREAM : CLIENT;
-}
-
-static void too_late(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
+static void too_late(struct proxy *proxy, struct flow *flow, __s64 now)
 {
 	struct pair *pair = flow->pair;
 
-	if (how->which == CANCELIO_WHICH_SIDE)
-		pair_end(proxy, pair, "lifetime", PROXY, how);
-	else if (due(proxy, pair) > how->ended)
+	if (due(proxy, pair) > now)
 		go_on(proxy, flow);
-	else if (pair->heard[UPSTREAM])
-		pair_end(proxy, pair, "idle-timeout", PROXY, how);
+	else if (pair->answered)
+		pair_end(proxy, pair, "idle-timeout", PROXY, 0);
 	else
-		pair_end(proxy, pair, "first-byte-timeout", PROXY, how);
+		pair_end(proxy, pair, "first-byte-timeout", PROXY, 0);
 }
 
 /* The socket failed, or the kernel would not take the operation. */
@@ -104,50 +83,25 @@ static void failed(struct proxy *proxy, struct flow *flow, const struct cancelio
 	bool is_reset = how->error == -ECONNRESET || how->error == -EPIPE;
 	enum who by = how->opcode == CANCELIO_OP_SEND ? !flow->from : flow->from;
 
-	pair_end(proxy, flow->pair, is_reset ? "reset" : "failed", by, how);
+	pair_end(proxy, flow->pair, is_reset ? "reset" : "failed", by, how->error);
 }
 
-static void proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
+void flow_proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how)
 {
 	if (how->reason == CANCELIO_DEADLINE)
-		too_late(proxy, flow, how);
+		too_late(proxy, flow, how->ended);
 	else if (how->reason == CANCELIO_ERROR)
 		failed(proxy, flow, how);
 	else if (how->reason == CANCELIO_DONE && !how->bytes)
-		stream_ended(proxy, flow, how);
+		stream_ended(proxy, flow);
 	else
 		go_on(proxy, flow);
-}
-
-static void on_end(struct proxy *proxy, struct waiter *waiter,
-		   const struct cancelio_completion *how)
-{
-	struct flow *flow = (struct flow *)waiter;
-	struct pair *pair = flow->pair;
-
-	pair->pending--;
-	count(flow, how);
-	if (proxy->cut && !pair->why)
-		pair_end(proxy, pair, proxy->cut, PROXY, how);
-	else if (!pair->why)
-		proceed(proxy, flow, how);
-	pair_settle(proxy, pair);
-}
-
-static void begin(struct proxy *proxy, struct pair *pair, enum who from)
-{
-	struct flow *flow = &pair->flow[from];
-
-	flow->waiter.ended = on_end;
-	flow->pair = pair;
-	flow->from = from;
-	go_on(proxy, flow);
 }
 
 /* The upstream is there: both ways are open. */
 void flows_begin(struct proxy *proxy, struct pair *pair)
 {
 	pair->moved = cancelio_now();
-	begin(proxy, pair, CLIENT);
-	begin(proxy, pair, UPSTREAM);
+	go_on(proxy, &pair->flow[CLIENT]);
+	go_on(proxy, &pair->flow[UPSTREAM]);
 }

@@ -2,10 +2,10 @@
 /*
  * Where clients come in: the ring waits until one is there, and accept4(2) takes it.
  */
+#include <err.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy.h"
@@ -17,19 +17,6 @@
 
 static int fd = -1;
 static __u64 conn;
-
-/* How the system says that it has too little of something. */
-static bool is_short(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-static void refuse(const struct sockaddr_storage *client, int client_fd)
-{
-	log_limit(client);
-	reset_on_close(client_fd, true);
-	close(client_fd);
-}
 
 /*
  * Takes what is there, at most @most.  Returns whether the system is short of something; what
@@ -45,66 +32,46 @@ static bool take(struct proxy *proxy, unsigned int most)
 		len = sizeof(client);
 		client_fd = accept4(fd, (struct sockaddr *)&client, &len, SOCK_CLOEXEC);
 		if (client_fd < 0)
-			break;
-		if (proxy->free)
-			pair_begin(proxy, client_fd, &client);
-		else
-			refuse(&client, client_fd);
+			return errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			       errno == ENOMEM;
+		pair_begin(proxy, client_fd, &client);
 	}
-	if (client_fd >= 0 || !is_short(errno))
-		return false;
-	fprintf(stderr, "cio-proxy: accept: %s: again in 100 ms\n", strerror(errno));
-	return true;
+	return false;
 }
 
-/* Nothing out of band comes to a listener: waiting for it is waiting for the time. */
-static void await(struct proxy *proxy, struct waiter *waiter, bool pause)
+/* Serves who is there, and waits for the next. */
+void listener_accept(struct proxy *proxy)
 {
-	struct cancelio_op *op = ring_queue(proxy, waiter, CANCELIO_OP_WAIT_READY, conn);
+	struct cancelio_op *op;
+	bool is_short;
 
-	op->msg_flags = pause ? POLLPRI : POLLIN;
-	op->flags = pause ? CANCELIO_OP_TIMEOUT : 0;
-	op->deadline = pause ? PAUSE : 0;
-}
-
-static void on_ready(struct proxy *proxy, struct waiter *waiter,
-		     const struct cancelio_completion *how)
-{
-	if (fd < 0)
+	if (proxy->draining)
 		return;
-	if (how->reason == CANCELIO_ERROR || how->reason == CANCELIO_CLOSED)
-		fail("listening", -how->error);
-	await(proxy, waiter, take(proxy, AT_ONCE));
-}
-
-static int listen_on(const struct sockaddr_storage *address)
-{
-	int one = 1;
-
-	fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (const struct sockaddr *)address, address_len(address)) ||
-	    listen(fd, SOMAXCONN))
-		return errno;
-	return 0;
+	is_short = take(proxy, AT_ONCE);
+	if (is_short)
+		warn("accept: again in 100 ms");
+	op = ring_queue(proxy, CANCELIO_OP_WAIT_READY, conn, LISTENER);
+	op->msg_flags = POLLIN;
+	if (is_short) {
+		/* Nothing out of band comes to a listener: this waits for the time. */
+		op->msg_flags = POLLPRI;
+		op->flags = CANCELIO_OP_TIMEOUT;
+		op->deadline = PAUSE;
+	}
 }
 
 void listener_open(struct proxy *proxy)
 {
-	static struct waiter waiter = { .ended = on_ready };
-	const struct sockaddr_storage *address = &proxy->options.listen;
-	char text[ADDRESS_LEN], what[64 + ADDRESS_LEN];
-	int error = listen_on(address);
+	const struct address *at = &proxy->listen;
+	int one = 1;
 
-	address_text(address, text);
-	snprintf(what, sizeof(what), "--listen %s%s", text,
-		 error == EACCES ? ": ports below 1024 need CAP_NET_BIND_SERVICE" : "");
-	if (error)
-		fail(what, error);
+	fd = socket(at->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, (const struct sockaddr *)&at->socket, at->len) || listen(fd, SOMAXCONN))
+		err(1, "--listen %s%s", at->text,
+		    errno == EACCES ? ": ports below 1024 need CAP_NET_BIND_SERVICE" : "");
 	conn = ring_attach(proxy, fd);
-	await(proxy, &waiter, false);
+	listener_accept(proxy);
 }
 
 /* Whoever has come before is still served. */
@@ -113,5 +80,4 @@ void listener_close(struct proxy *proxy)
 	take(proxy, SOMAXCONN);
 	cancelio_detach(proxy->context, conn);
 	close(fd);
-	fd = -1;
 }

@@ -8,7 +8,6 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <cancelio.h>
@@ -16,13 +15,10 @@
 #define MS	1000000LL
 /* What is held of a stream between the two sockets, each way. */
 #define BUFFER	16384
-/* Operations that go to the kernel in one call, and completions that are taken at a time. */
+/* Operations that go to the kernel in one call. */
 #define QUEUE	1024
-#define BATCH	256
-/* "[", an address, "]:65535". */
-#define ADDRESS_LEN	(INET6_ADDRSTRLEN + 8)
 
-/* What can be set, beside the two addresses: times in ms, and a number. */
+/* Times in ms and a number, then the two addresses. */
 enum setting {
 	CONNECT_TIMEOUT,
 	FIRST_BYTE_TIMEOUT,
@@ -30,19 +26,22 @@ enum setting {
 	LIFETIME,
 	DRAIN_TIMEOUT,
 	MAX_CONNECTIONS,
-	SETTINGS,
+	NUMBERS,
+	LISTEN = NUMBERS,
+	UPSTREAM_AT,
+	OPTIONS,
 };
 
 /**
- * struct options - what the command line says
- * @listen: where clients come in
- * @upstream: where their connections go on
- * @set: by enum setting
+ * struct address - one of the command line
+ * @text: as it stands there; NULL: it does not
+ * @socket: the same for the kernel
+ * @len: bytes of it
  */
-struct options {
-	struct sockaddr_storage listen;
-	struct sockaddr_storage upstream;
-	unsigned int set[SETTINGS];
+struct address {
+	const char *text;
+	struct sockaddr_storage socket;
+	socklen_t len;
 };
 
 /* The ends of a connection, and whoever else can end it. */
@@ -52,19 +51,17 @@ enum who {
 	PROXY,
 };
 
-struct proxy;
-
-/* What the cookie of an operation points to: who is told how the operation ended. */
-struct waiter {
-	void (*ended)(struct proxy *proxy, struct waiter *waiter,
-		      const struct cancelio_completion *how);
+/* Whose operation it was, in a completion's user_data; else a pointer to a flow. */
+enum own {
+	LISTENER,
+	SIGNALS,
+	OWN,
 };
 
 struct pair;
 
 /**
  * struct flow - one direction of a connection
- * @waiter: for its one operation; stands first
  * @pair: the connection
  * @from: where its bytes come from, CLIENT or UPSTREAM; they go to the other one
  * @over: the stream has ended, and the receiver was told
@@ -73,7 +70,6 @@ struct pair;
  * @moved: bytes that the receiver's socket has accepted
  */
 struct flow {
-	struct waiter waiter;
 	struct pair *pair;
 	enum who from;
 	bool over;
@@ -90,101 +86,89 @@ struct flow {
  * @fd: the sockets, by CLIENT and UPSTREAM; -1: none
  * @conn: the same in the context; 0: not attached
  * @flow: by where it comes from
- * @heard: whether anything has come from there
+ * @answered: the upstream has said something
  * @pending: operations that have not ended; until all have, the memory stays
  * @begun: when it was accepted, ns
  * @moved: when a byte moved last, or the upstream was reached, ns
  * @why: why it ended; NULL: it goes on
  * @by: who ended it
- * @awaited: whom the proxy waited for then; PROXY: for nobody in particular
  * @error: -errno, or 0
- * @late: how long after its deadline, ns
  * @buffer: of the flows; all before it is zero at the begin
  */
 struct pair {
 	struct pair *next;
 	__u64 number;
-	char client[ADDRESS_LEN];
+	struct sockaddr_storage client;
 	int fd[2];
 	__u64 conn[2];
 	struct flow flow[2];
-	bool heard[2];
+	bool answered;
 	unsigned int pending;
 	__s64 begun;
 	__s64 moved;
 	const char *why;
 	enum who by;
-	enum who awaited;
 	int error;
-	__s64 late;
 	unsigned char buffer[2][BUFFER];
 };
 
 /**
  * struct proxy - all there is
- * @options: what the command line says
+ * @set: the numbers of the command line, by enum setting
+ * @listen: where clients come in
+ * @upstream: where their connections go on
  * @context: of all sockets
  * @queue: operations for the next turn
  * @queued: how many
- * @free: memory for the connections that there can be beside those that are
- * @live: how many there are
- * @accepted: how many there were
+ * @pairs: memory for all connections that there can be, and one that is refused
+ * @free: those of it that are not used
+ * @live: how many are
+ * @accepted: connections that there were
  * @draining: no more are accepted
- * @cut: why those that are left are ended; NULL: they are not
- * @cuts: how many were
  */
 struct proxy {
-	struct options options;
+	unsigned int set[NUMBERS];
+	struct address listen;
+	struct address upstream;
 	struct cancelio *context;
 	struct cancelio_op queue[QUEUE];
 	unsigned int queued;
+	struct pair *pairs;
 	struct pair *free;
 	unsigned int live;
 	__u64 accepted;
 	bool draining;
-	const char *cut;
-	__u64 cuts;
 };
 
 /* options.c */
-void options_parse(struct options *options, int argc, char **argv);
-socklen_t address_len(const struct sockaddr_storage *address);
-void address_text(const struct sockaddr_storage *address, char text[ADDRESS_LEN]);
+void options_parse(struct proxy *proxy, int argc, char **argv);
 
 /* ring.c */
-void fail(const char *what, int error);
 void ring_open(struct proxy *proxy);
 __u64 ring_attach(struct proxy *proxy, int fd);
-struct cancelio_op *ring_queue(struct proxy *proxy, struct waiter *waiter,
-			       unsigned int opcode, __u64 conn);
+struct cancelio_op *ring_queue(struct proxy *proxy, unsigned int opcode, __u64 conn,
+			       __u64 user_data);
 void ring_turn(struct proxy *proxy);
-void ring_cut(struct proxy *proxy, const char *why);
 
 /* signals.c */
 void signals_open(struct proxy *proxy);
+void signals_proceed(struct proxy *proxy, const struct cancelio_completion *how);
 
 /* listener.c */
 void listener_open(struct proxy *proxy);
+void listener_accept(struct proxy *proxy);
 void listener_close(struct proxy *proxy);
 
 /* pair.c */
 void pairs_open(struct proxy *proxy);
+void pairs_end(struct proxy *proxy, const char *why);
 void pair_begin(struct proxy *proxy, int fd, const struct sockaddr_storage *client);
-void pair_end(struct proxy *proxy, struct pair *pair, const char *why, enum who by,
-	      const struct cancelio_completion *how);
-void pair_settle(struct proxy *proxy, struct pair *pair);
-void reset_on_close(int fd, bool reset);
+void pair_proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how);
+void pair_end(struct proxy *proxy, struct pair *pair, const char *why, enum who by, int error);
 
 /* flow.c */
 void flows_begin(struct proxy *proxy, struct pair *pair);
-enum who flows_await(const struct pair *pair);
-
-/* log.c */
-void log_start(const struct options *options);
-void log_pair(const struct pair *pair);
-void log_limit(const struct sockaddr_storage *client);
-void log_cancel(int operations);
-void log_drain(const struct proxy *proxy);
-void log_summary(const struct proxy *proxy);
+void flow_count(struct flow *flow, const struct cancelio_completion *how);
+void flow_proceed(struct proxy *proxy, struct flow *flow, const struct cancelio_completion *how);
 
 #endif /* PROXY_H */

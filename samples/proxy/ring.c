@@ -6,23 +6,19 @@
  * something has ended.  Of the ring's entries there is one for each operation that can be
  * pending, so that none is ever refused for want of one.
  */
+#include <err.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "proxy.h"
 
+/* Completions that are taken at a time. */
+#define BATCH	256
 /* Of the listener and of the signals, and what a program has open anyway. */
 #define BESIDE	16
-
-void fail(const char *what, int error)
-{
-	fflush(stdout);
-	fprintf(stderr, "cio-proxy: %s: %s\n", what, strerror(error));
-	exit(1);
-}
+/* What a proxy does, and no more. */
+#define OPS	(1U << CANCELIO_OP_RECV | 1U << CANCELIO_OP_SEND | 1U << CANCELIO_OP_WAIT_READY)
 
 /* What an error of opening the device means, and what to do about it. */
 static void fail_to_open(int error)
@@ -31,22 +27,16 @@ static void fail_to_open(int error)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		fputs("cio-proxy: no " CANCELIO_DEVICE
-		      ": the module cancelio is not loaded (modprobe cancelio)\n", stderr);
-		break;
+		errx(1, "no " CANCELIO_DEVICE
+		     ": the module cancelio is not loaded (modprobe cancelio)");
 	case EACCES:
 	case EPERM:
-		fputs("cio-proxy: no permission to open " CANCELIO_DEVICE
-		      ": at first only root has it\n", stderr);
-		break;
+		errx(1, "no permission to open " CANCELIO_DEVICE ": at first only root has it");
 	case EPROTO:
-		fputs("cio-proxy: the module cancelio speaks another version than this program\n",
-		      stderr);
-		break;
+		errx(1, "the module cancelio speaks another version than this program");
 	default:
-		fail(CANCELIO_DEVICE, error);
+		errx(1, CANCELIO_DEVICE ": %s", strerror(error));
 	}
-	exit(1);
 }
 
 /* Two sockets for each connection, open and attached. */
@@ -56,19 +46,17 @@ static void allow_sockets(unsigned int connections)
 	rlim_t needed = 2 * (rlim_t)connections + BESIDE;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max < needed) {
-		fprintf(stderr, "cio-proxy: --max-connections is 1 to %lld here, not '%u': ",
-			((long long)limit.rlim_max - BESIDE) / 2, connections);
-		fprintf(stderr, "it needs %lld descriptors (ulimit -Hn)\n", (long long)needed);
-		exit(2);
-	}
+	if (limit.rlim_max < needed)
+		errx(2, "--max-connections is 1 to %lld here, not '%u': ulimit -Hn is below %llu",
+		     ((long long)limit.rlim_max - BESIDE) / 2, connections,
+		     (unsigned long long)needed);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void ring_open(struct proxy *proxy)
 {
-	unsigned int connections = proxy->options.set[MAX_CONNECTIONS];
+	unsigned int connections = proxy->set[MAX_CONNECTIONS];
 	struct cancelio_setup setup = { .entries = 2 * connections + BESIDE };
 	int error;
 
@@ -78,10 +66,10 @@ void ring_open(struct proxy *proxy)
 		fail_to_open(-error);
 	error = cancelio_map_ring(proxy->context);
 	if (error)
-		fail("the ring cannot be mapped", -error);
-	/* No more than what a proxy does, whatever should become of it. */
-	cancelio_restrict_ops(proxy->context, 1U << CANCELIO_OP_RECV | 1U << CANCELIO_OP_SEND |
-			      1U << CANCELIO_OP_WAIT_READY, CANCELIO_READ | CANCELIO_WRITE);
+		errx(1, "the ring cannot be mapped: %s", strerror(-error));
+	error = cancelio_restrict_ops(proxy->context, OPS, CANCELIO_READ | CANCELIO_WRITE);
+	if (error)
+		errx(1, "the module cancelio lacks an operation of this program");
 }
 
 __u64 ring_attach(struct proxy *proxy, int fd)
@@ -90,15 +78,21 @@ __u64 ring_attach(struct proxy *proxy, int fd)
 	int error = cancelio_attach_fd(proxy->context, fd, &conn);
 
 	if (error)
-		fail("a socket cannot be attached", -error);
+		errx(1, "a socket cannot be attached: %s", strerror(-error));
 	return conn;
 }
 
 static void tell(struct proxy *proxy, const struct cancelio_completion *how)
 {
-	struct waiter *waiter = (struct waiter *)(uintptr_t)how->user_data;
-
-	waiter->ended(proxy, waiter, how);
+	if (how->user_data < OWN && how->reason == CANCELIO_ERROR)
+		errx(1, "%s: %s", how->user_data == LISTENER ? "listening" : "signals",
+		     strerror(-how->error));
+	if (how->user_data == LISTENER)
+		listener_accept(proxy);
+	else if (how->user_data == SIGNALS)
+		signals_proceed(proxy, how);
+	else
+		pair_proceed(proxy, (struct flow *)(uintptr_t)how->user_data, how);
 }
 
 /* An operation that the kernel did not take has ended with that. */
@@ -106,11 +100,9 @@ static void tell_refused(struct proxy *proxy, const struct cancelio_op *op, int 
 {
 	struct cancelio_completion how = {
 		.user_data = op->user_data,
-		.conn = op->conn,
 		.opcode = op->opcode,
 		.error = error,
 		.reason = CANCELIO_ERROR,
-		.ended = cancelio_now(),
 	};
 
 	tell(proxy, &how);
@@ -134,19 +126,15 @@ static void submit(struct proxy *proxy, unsigned int min)
 }
 
 /* An operation for the next turn, of which the caller fills in the rest. */
-struct cancelio_op *ring_queue(struct proxy *proxy, struct waiter *waiter,
-			       unsigned int opcode, __u64 conn)
+struct cancelio_op *ring_queue(struct proxy *proxy, unsigned int opcode, __u64 conn,
+			       __u64 user_data)
 {
 	struct cancelio_op *op;
 
 	if (proxy->queued == QUEUE)
 		submit(proxy, 0);
 	op = &proxy->queue[proxy->queued++];
-	*op = (struct cancelio_op){
-		.opcode = opcode,
-		.conn = conn,
-		.user_data = (uintptr_t)waiter,
-	};
+	*op = (struct cancelio_op){ .opcode = opcode, .conn = conn, .user_data = user_data };
 	return op;
 }
 
@@ -163,16 +151,4 @@ void ring_turn(struct proxy *proxy)
 	cancelio_advance(proxy->context, n);
 	for (i = 0; i < n; i++)
 		tell(proxy, &how[i]);
-	fflush(stdout);
-}
-
-/*
- * Ends all connections: what is pending is canceled, and what comes to an end of its own
- * sees why it is not to go on.
- */
-void ring_cut(struct proxy *proxy, const char *why)
-{
-	proxy->cut = why;
-	submit(proxy, 0);
-	cancelio_cancel_all(proxy->context);
 }

@@ -9,8 +9,10 @@
  *
  * The drain time-out is a deadline of that receive.
  */
+#include <err.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "proxy.h"
@@ -30,66 +32,56 @@ static void on_signal(int signal)
 	errno = error;
 }
 
-static void drain(struct proxy *proxy)
+static void await(struct proxy *proxy)
 {
-	__s64 end = cancelio_after(proxy->options.set[DRAIN_TIMEOUT] * MS);
-
-	proxy->draining = true;
-	listener_close(proxy);
-	cancelio_move_deadline(proxy->context, conn, CANCELIO_READ, end, 0);
-	log_drain(proxy);
-}
-
-static void obey(struct proxy *proxy)
-{
-	if (number == SIGUSR1)
-		log_cancel(cancelio_cancel_all(proxy->context));
-	else if (!proxy->draining)
-		drain(proxy);
-	else if (!proxy->cut)
-		ring_cut(proxy, "stopped");
-}
-
-static void await(struct proxy *proxy, struct waiter *waiter);
-
-static void on_byte(struct proxy *proxy, struct waiter *waiter,
-		    const struct cancelio_completion *how)
-{
-	switch (how->reason) {
-	case CANCELIO_DONE:
-		obey(proxy);
-		break;
-	case CANCELIO_DEADLINE:
-		/* After it every receive ends at once. */
-		cancelio_move_deadline(proxy->context, conn, CANCELIO_READ, CANCELIO_NEVER, 0);
-		if (!proxy->cut)
-			ring_cut(proxy, "drain-timeout");
-		break;
-	case CANCELIO_CANCELED:
-		break;
-	default:
-		fail("signals", -how->error);
-	}
-	await(proxy, waiter);
-}
-
-static void await(struct proxy *proxy, struct waiter *waiter)
-{
-	struct cancelio_op *op = ring_queue(proxy, waiter, CANCELIO_OP_RECV, conn);
+	struct cancelio_op *op = ring_queue(proxy, CANCELIO_OP_RECV, conn, SIGNALS);
 
 	op->addr = (uintptr_t)&number;
 	op->len = 1;
 }
 
+static void drain(struct proxy *proxy)
+{
+	unsigned int ms = proxy->set[DRAIN_TIMEOUT];
+
+	proxy->draining = true;
+	listener_close(proxy);
+	cancelio_move_deadline(proxy->context, conn, CANCELIO_READ, cancelio_after(ms * MS), 0);
+	printf("draining: %u connections, at most %u ms\n", proxy->live, ms);
+}
+
+static void cancel(struct proxy *proxy)
+{
+	int n = cancelio_cancel_all(proxy->context);
+
+	printf("canceled: %d operations\n", n > 0 ? n : 0);
+}
+
+void signals_proceed(struct proxy *proxy, const struct cancelio_completion *how)
+{
+	if (how->reason == CANCELIO_DEADLINE) {
+		/* After it every receive ends at once. */
+		cancelio_move_deadline(proxy->context, conn, CANCELIO_READ, CANCELIO_NEVER, 0);
+		pairs_end(proxy, "drain-timeout");
+	} else if (how->reason == CANCELIO_DONE) {
+		if (number == SIGUSR1)
+			cancel(proxy);
+		else if (!proxy->draining)
+			drain(proxy);
+		else
+			pairs_end(proxy, "stopped");
+	}
+	await(proxy);
+}
+
 void signals_open(struct proxy *proxy)
 {
-	static struct waiter waiter = { .ended = on_byte };
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
-		fail("socketpair", errno);
+		err(1, "socketpair");
 	conn = ring_attach(proxy, sockets[1]);
-	await(proxy, &waiter);
+	await(proxy);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);

@@ -77,6 +77,10 @@ missing_things() {
 	stated "no permission for the device is named" \
 		refuses 1 "no permission to open /dev/cancelio" \
 		su nobody -s /bin/sh -c "/cio-proxy $ADDRESSES"
+	stated "a module that speaks another version is named" \
+		refuses 1 "the module cancelio speaks another version" /for-other-version $ADDRESSES
+	stated "a module that lacks something is named" \
+		refuses 1 "the module cancelio lacks an operation" /for-more-operations $ADDRESSES
 	rmmod cancelio
 	stated "a module that is not loaded is named" \
 		refuses 1 "the module cancelio is not loaded" /cio-proxy $ADDRESSES

@@ -16,6 +16,9 @@ LIMIT=${LIMIT:-60}
 # Attached to a context that serves nobody: the listener, and where signals come in.
 AT_REST=2
 FRONT=7000
+# What the kernel gives sockets for what they send and receive.
+SEND_BUFFERS=/proc/sys/net/ipv4/tcp_wmem
+RECEIVE_BUFFERS=/proc/sys/net/ipv4/tcp_rmem
 
 say() {
 	printf '# %s\n' "$*"
@@ -108,7 +111,7 @@ attached_at_least() {
 }
 
 resident_kb() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$proxy/status"
+	sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$proxy/status"
 }
 
 rests() {
@@ -175,6 +178,18 @@ open_said() {
 	rm -f /tmp/said
 	mkfifo /tmp/said
 	exec 8<>/tmp/said
+}
+
+# Small ones for all sockets that come: whoever sends to a slow peer has to wait soon.
+small_buffers() {
+	usual_send=$(cat $SEND_BUFFERS) usual_receive=$(cat $RECEIVE_BUFFERS)
+	echo "4096 16384 32768" >$SEND_BUFFERS
+	echo "4096 16384 32768" >$RECEIVE_BUFFERS
+}
+
+usual_buffers() {
+	echo "$usual_send" >$SEND_BUFFERS
+	echo "$usual_receive" >$RECEIVE_BUFFERS
 }
 
 gone() {

@@ -19,7 +19,7 @@ check-32:
 ## check-arm64    the tests on kernels for arm64, in an emulated machine of that architecture
 check-arm64:
 	@vm/setup base arm64
-	@KERNEL="$(or $(KERNEL),6.1-arm64 6.12-arm64)" vm/check $(T)
+	@KERNEL="$(or $(KERNEL),6.1-arm64 6.12-arm64 6.12-16k-arm64)" vm/check $(T)
 
 ## check-debug    tests, races and corpus on a kernel with KASAN, lockdep and more; T=name picks one
 check-debug:

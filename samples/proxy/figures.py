@@ -5,6 +5,7 @@
 PROMPT = [
     ("direct", "to nginx directly"),
     ("alone", "through the proxy, nobody else there"),
+    ("alone-other", "meanwhile through another proxy"),
     ("reads", "beside 1000 that read 32 bytes each 10 s"),
     ("reads-other", "meanwhile through another proxy"),
     ("headers", "beside 1000 that send a header each 10 s"),
@@ -12,6 +13,7 @@ PROMPT = [
     ("body", "beside 1000 that send a body by bytes"),
     ("body-other", "meanwhile through another proxy"),
     ("after", "through the proxy, nobody else there again"),
+    ("after-other", "meanwhile through another proxy"),
 ]
 LATENCIES = ["p50", "p90", "p99", "max"]
 REDIS = [("SET", "1 in flight", ""), ("GET", "1 in flight", ""),

@@ -21,19 +21,37 @@ static __s64 due(const struct proxy *proxy, const struct pair *pair)
 	return pair->moved + proxy->set[wait] * MS;
 }
 
+/*
+ * Once the upstream has answered, the idle time holds for both ways, and it may be the shorter
+ * one: so it is waited for no longer than that.
+ */
+static __s64 deadline(const struct proxy *proxy, const struct pair *pair)
+{
+	__s64 end = due(proxy, pair), soon = cancelio_after(proxy->set[IDLE_TIMEOUT] * MS);
+
+	return soon < end ? soon : end;
+}
+
+/* Then a send is pending, or queued. */
+static bool holds_bytes(const struct flow *flow)
+{
+	return flow->start < flow->end;
+}
+
 static void go_on(struct proxy *proxy, struct flow *flow)
 {
 	struct pair *pair = flow->pair;
-	bool send = flow->start < flow->end;
-	struct cancelio_op *op = ring_queue(proxy, send ? CANCELIO_OP_SEND : CANCELIO_OP_RECV,
-					    pair->conn[send ? !flow->from : flow->from],
-					    (uintptr_t)flow);
+	bool send = holds_bytes(flow);
+	struct cancelio_op *op;
 
+	/* First: queueing can end the other way's. */
+	pair->pending++;
+	op = ring_queue(proxy, send ? CANCELIO_OP_SEND : CANCELIO_OP_RECV,
+			pair->conn[send ? !flow->from : flow->from], (uintptr_t)flow);
 	op->flags = CANCELIO_OP_DEADLINE;
-	op->deadline = due(proxy, pair);
+	op->deadline = deadline(proxy, pair);
 	op->addr = (uintptr_t)pair->buffer[flow->from] + (send ? flow->start : 0);
 	op->len = send ? flow->end - flow->start : BUFFER;
-	pair->pending++;
 }
 
 /* However an operation has ended, it says what it has moved. */
@@ -65,11 +83,13 @@ static void stream_ended(struct proxy *proxy, struct flow *flow)
 		pair_end(proxy, pair, "end-of-file", other, 0);
 }
 
+/* A receive knows nothing of a send that its deadline ends now, and leaves it to that one. */
 static void too_late(struct proxy *proxy, struct flow *flow, __s64 now)
 {
 	struct pair *pair = flow->pair;
 
-	if (due(proxy, pair) > now)
+	if (due(proxy, pair) > now ||
+	    (!holds_bytes(flow) && holds_bytes(&pair->flow[!flow->from])))
 		go_on(proxy, flow);
 	else if (pair->answered)
 		pair_end(proxy, pair, "idle-timeout", PROXY, 0);
@@ -83,6 +103,8 @@ static void failed(struct proxy *proxy, struct flow *flow, const struct cancelio
 	bool is_reset = how->error == -ECONNRESET || how->error == -EPIPE;
 	enum who by = how->opcode == CANCELIO_OP_SEND ? !flow->from : flow->from;
 
+	if (how->error == -ENOMEM || how->error == -EAGAIN)
+		by = PROXY;
 	pair_end(proxy, flow->pair, is_reset ? "reset" : "failed", by, how->error);
 }
 

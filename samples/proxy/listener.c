@@ -45,8 +45,6 @@ void listener_accept(struct proxy *proxy)
 	struct cancelio_op *op;
 	bool is_short;
 
-	if (proxy->draining)
-		return;
 	is_short = take(proxy, AT_ONCE);
 	if (is_short)
 		warn("accept: again in 100 ms");

@@ -23,7 +23,7 @@
 
 #include "proxy.h"
 
-/* All memory is had before the first client comes. */
+/* Nothing is asked for later; but each page of it comes with its first use. */
 void pairs_open(struct proxy *proxy)
 {
 	unsigned int n = proxy->set[MAX_CONNECTIONS] + 1;
@@ -128,12 +128,13 @@ static void settle(struct proxy *proxy, struct pair *pair)
 static int adopt(struct proxy *proxy, struct pair *pair, enum who side, int fd)
 {
 	__s64 end = pair->begun + proxy->set[LIFETIME] * MS;
-	int error, one = 1;
+	int error, one = 1, unsent = UNSENT;
 
 	pair->fd[side] = fd;
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	reset_on_close(fd, true);
 	error = cancelio_attach_fd(proxy->context, fd, &pair->conn[side]);
 	if (error)
@@ -145,13 +146,15 @@ static int adopt(struct proxy *proxy, struct pair *pair, enum who side, int fd)
 /* In the place of a flow's operation, which there is none of yet. */
 static void await_connect(struct proxy *proxy, struct pair *pair)
 {
-	struct cancelio_op *op = ring_queue(proxy, CANCELIO_OP_WAIT_READY, pair->conn[UPSTREAM],
-					    (uintptr_t)&pair->flow[CLIENT]);
+	struct cancelio_op *op;
 
+	/* First: queueing can end others of the pair's. */
+	pair->pending++;
+	op = ring_queue(proxy, CANCELIO_OP_WAIT_READY, pair->conn[UPSTREAM],
+			(uintptr_t)&pair->flow[CLIENT]);
 	op->flags = CANCELIO_OP_DEADLINE;
 	op->msg_flags = POLLOUT;
 	op->deadline = pair->begun + proxy->set[CONNECT_TIMEOUT] * MS;
-	pair->pending++;
 }
 
 /* Also before any attempt: then the system has no socket for it. */
@@ -159,8 +162,12 @@ static void connect_failed(struct proxy *proxy, struct pair *pair, int error)
 {
 	switch (error) {
 	case -ECONNREFUSED:
-	case -ECONNRESET:
 		pair_end(proxy, pair, "refused", UPSTREAM, error);
+		break;
+	/* It was connected, for a moment. */
+	case -ECONNRESET:
+	case -EPIPE:
+		pair_end(proxy, pair, "reset", UPSTREAM, error);
 		break;
 	case -ENETUNREACH:
 	case -EHOSTUNREACH:

@@ -15,6 +15,8 @@
 #define MS	1000000LL
 /* What is held of a stream between the two sockets, each way. */
 #define BUFFER	16384
+/* What a socket holds beyond what its peer has room for, bytes: more would hide that it reads. */
+#define UNSENT	65536
 /* Operations that go to the kernel in one call. */
 #define QUEUE	1024
 

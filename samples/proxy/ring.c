@@ -46,6 +46,9 @@ static void allow_sockets(unsigned int connections)
 	rlim_t needed = 2 * (rlim_t)connections + BESIDE;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < BESIDE + 2)
+		errx(1, "ulimit -Hn is %llu, and has to be %d for one connection",
+		     (unsigned long long)limit.rlim_max, BESIDE + 2);
 	if (limit.rlim_max < needed)
 		errx(2, "--max-connections is 1 to %lld here, not '%u': ulimit -Hn is below %llu",
 		     ((long long)limit.rlim_max - BESIDE) / 2, connections,
@@ -84,6 +87,9 @@ __u64 ring_attach(struct proxy *proxy, int fd)
 
 static void tell(struct proxy *proxy, const struct cancelio_completion *how)
 {
+	/* Its operation may have been queued before it went. */
+	if (how->user_data == LISTENER && proxy->draining)
+		return;
 	if (how->user_data < OWN && how->reason == CANCELIO_ERROR)
 		errx(1, "%s: %s", how->user_data == LISTENER ? "listening" : "signals",
 		     strerror(-how->error));
@@ -119,8 +125,11 @@ static void submit(struct proxy *proxy, unsigned int min)
 						 proxy->queued - first, NULL, min,
 						 min ? CANCELIO_NEVER : 0, &error);
 		first += taken > 0 ? taken : 0;
-		if (first < proxy->queued)
+		if (first < proxy->queued) {
 			tell_refused(proxy, &proxy->queue[first++], error);
+			/* By which the last connection may have ended. */
+			min = 0;
+		}
 	}
 	proxy->queued = 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Signals, in the ring like all else: the handler writes a byte, and a receive gets it.
+ * Signals, in the ring like all else: the handler counts, and writes a byte, which a receive
+ * gets.
  *
  *   SIGTERM, SIGINT   accept no more, let what is there come to its end until the drain
  *                     time-out, and end the rest; the second one ends the rest at once
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "proxy.h"
@@ -20,15 +22,21 @@
 /* The handler writes to the first one. */
 static int sockets[2];
 static __u64 conn;
-static unsigned char number;
+static char byte;
+/* How often each was asked for; and how often it was done. */
+static volatile sig_atomic_t ends, cancels;
+static sig_atomic_t ends_done, cancels_done;
 
 static void on_signal(int signal)
 {
-	unsigned char byte = signal;
 	int error = errno;
 
-	/* When there is no room, enough of them wait. */
-	send(sockets[0], &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (signal == SIGUSR1)
+		cancels++;
+	else
+		ends++;
+	/* When there is no room, a byte that waits does for this signal too. */
+	send(sockets[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	errno = error;
 }
 
@@ -36,7 +44,7 @@ static void await(struct proxy *proxy)
 {
 	struct cancelio_op *op = ring_queue(proxy, CANCELIO_OP_RECV, conn, SIGNALS);
 
-	op->addr = (uintptr_t)&number;
+	op->addr = (uintptr_t)&byte;
 	op->len = 1;
 }
 
@@ -54,7 +62,24 @@ static void cancel(struct proxy *proxy)
 {
 	int n = cancelio_cancel_all(proxy->context);
 
-	printf("canceled: %d operations\n", n > 0 ? n : 0);
+	if (n < 0)
+		warnx("cancel: %s", strerror(-n));
+	else
+		printf("canceled: %d operations\n", n);
+}
+
+static void do_what_was_asked(struct proxy *proxy)
+{
+	if (cancels_done != cancels) {
+		cancels_done = cancels;
+		cancel(proxy);
+	}
+	for (; ends_done != ends; ends_done++) {
+		if (proxy->draining)
+			pairs_end(proxy, "stopped");
+		else
+			drain(proxy);
+	}
 }
 
 void signals_proceed(struct proxy *proxy, const struct cancelio_completion *how)
@@ -63,13 +88,8 @@ void signals_proceed(struct proxy *proxy, const struct cancelio_completion *how)
 		/* After it every receive ends at once. */
 		cancelio_move_deadline(proxy->context, conn, CANCELIO_READ, CANCELIO_NEVER, 0);
 		pairs_end(proxy, "drain-timeout");
-	} else if (how->reason == CANCELIO_DONE) {
-		if (number == SIGUSR1)
-			cancel(proxy);
-		else if (!proxy->draining)
-			drain(proxy);
-		else
-			pairs_end(proxy, "stopped");
+	} else {
+		do_what_was_asked(proxy);
 	}
 	await(proxy);
 }
@@ -82,6 +102,8 @@ void signals_open(struct proxy *proxy)
 		err(1, "socketpair");
 	conn = ring_attach(proxy, sockets[1]);
 	await(proxy);
+	/* One at a time counts. */
+	sigfillset(&action.sa_mask);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);

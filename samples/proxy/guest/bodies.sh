@@ -75,8 +75,9 @@ cancel_until_done() {
 	done
 }
 
+# Of connections, at the least: each time one more is the listener's.
 canceled() {
-	awk '/^canceled:/ { n += $2 } END { print n + 0 }' "$log"
+	awk '/^canceled:/ && $2 > 1 { n += $2 - 1 } END { print n + 0 }' "$log"
 }
 
 # Slow enough that there is something to cancel, also in the middle of a send.
@@ -132,15 +133,48 @@ cut_short() {
 	stated "  it has a beginning of the body, byte for byte" begins_with /www/big /tmp/part
 }
 
+# At the moment of the signal some have come, and were not accepted.
+drain_serves_who_came() {
+	local clients n
+	start_proxy 127.0.0.1:8080
+	clients='' n=0
+	kill -STOP "$proxy"
+	while [ $((n += 1)) -le 8 ]; do
+		curl -sS -m "$LIMIT" -o "/tmp/came.$n" "$(front small)" &
+		clients="$clients $!"
+	done
+	awaited connected 8
+	kill -TERM "$proxy"
+	kill -CONT "$proxy"
+	for n in $clients; do
+		ended 0 "$n" || return
+	done
+	ended 0 "$proxy" || { cat "$log"; return 1; }
+	for n in 1 2 3 4 5 6 7 8; do
+		same /www/small "/tmp/came.$n" || return
+	done
+}
+
+# connected N: so many are, accepted or not.
+connected() {
+	[ "$(netstat -tn | grep -c ":$FRONT .*ESTABLISHED")" -ge $((2 * $1)) ]
+}
+
 drain() {
+	local begin n
 	say "drain"
 	drain_to_the_end
+	for n in 1 2 3 4 5; do
+		stated "drain, round $n: eight that came before it are served" drain_serves_who_came
+	done
 	small_buffers
 	start_proxy 127.0.0.1:8080 --drain-timeout 700
 	slow_download 200k
+	begin=$(now_ms)
 	kill -TERM "$proxy"
 	stated "drain: the proxy ends when its time is over" ended 0 "$proxy"
-	ends_by "  why=drain-timeout" "by=proxy why=drain-timeout .*to-client=[1-9]" 700
+	stated "  not before its 700 ms, nor long after" between 700 $(($(now_ms) - begin)) $((700 + LATE))
+	ends_by "  why=drain-timeout" "by=proxy why=drain-timeout .*to-client=[1-9]"
 	cut_short 56 "a reset"
 	start_proxy 127.0.0.1:8080 --drain-timeout 600000
 	slow_download 200k

@@ -25,10 +25,14 @@ is_reset() {
 	curl_says "7 55 56" "$@"
 }
 
-# ends_by TEXT REGEX [MS]: so the log says of the connection that ends, after MS at the least.
+# More than a deadline's time that may pass until the log has its line, ms: less than any other
+# deadline is away.
+LATE=8000
+
+# ends_by TEXT REGEX [MS]: so the log says of the connection that ends, after MS and not much more.
 ends_by() {
 	stated "$1" will_log "^conn=[0-9]+ client=127\.0\.0\.1:[0-9]+ $2"
-	[ -z "${3:-}" ] || stated "  not before its $3 ms" at_least "$(field ms)" "$3"
+	[ -z "${3:-}" ] || stated "  not before its $3 ms, nor long after" between "$3" "$(field ms)" $(($3 + LATE))
 }
 
 front() {
@@ -153,6 +157,22 @@ one_way() {
 		"by=proxy why=lifetime to-upstream=[1-9][0-9]* to-client=6 " 3500
 	end_client
 	end_proxy "idle"
+	end_server
+	half_over
+}
+
+# The upstream has said all, and the client, who has not, was waited for before it did.
+half_over() {
+	serve 9007 -U TCP-LISTEN:9007,fork,reuseaddr,bind=127.0.0.1 "SYSTEM:sleep 1; echo ready"
+	start_proxy 127.0.0.1:9007 --idle-timeout 500 --first-byte-timeout 60000
+	start_client /tmp/got
+	awaited attached_at_least $((AT_REST + 2))
+	kill -STOP "$client"
+	ends_by "silence of a client after the upstream's end: why=idle-timeout" \
+		"by=proxy why=idle-timeout to-upstream=0 to-client=6 " 1500
+	kill -CONT "$client"
+	end_client
+	end_proxy "half over"
 	end_server
 }
 

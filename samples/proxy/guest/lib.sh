@@ -73,6 +73,16 @@ at_least() {
 	[ "$1" -ge "$2" ]
 }
 
+between() {
+	echo "$2 is to be from $1 to $3"
+	[ "$1" -le "$2" ] && [ "$2" -le "$3" ]
+}
+
+# What /proc/uptime says, ms.
+now_ms() {
+	echo $(($(cut -d ' ' -f 1 /proc/uptime | tr -d .) * 10))
+}
+
 # ended CODE PROCESS: it ends, with that exit code.
 ended() {
 	local code=0

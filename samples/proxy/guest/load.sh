@@ -111,7 +111,7 @@ rounds() {
 		measure_both "$1" || return
 		median_within "$1" && p99_within "$1" && break
 	done
-	echo "$n rounds"
+	figure prompt "$1 rounds" "$n" rounds >&4
 }
 
 # beside NAME WHAT OPTION...: prompt clients beside slow ones that are there all the time.  What
@@ -155,7 +155,9 @@ slow_senders() {
 }
 
 end_prompt() {
-	stated "wrk through two proxies, nobody else there again" measure_both after
+	stated "wrk through two proxies, nobody else there again" rounds after
+	stated "  the median of the one that had slow clients is at most 1.5 times the other's" \
+		median_within after
 	end_proxy "slow clients"
 	kill -TERM "$other"
 	stated "  and so does the other one" ended 0 "$other"

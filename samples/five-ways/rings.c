@@ -54,15 +54,24 @@ static unsigned int nr_batch;
 
 static void operation_over(__u64 user_data, enum end end);
 
+static struct client *client_of(__u64 user_data)
+{
+	return (struct client *)(unsigned long)(user_data & ~SEND);
+}
+
 /* What is refused is over.  A context that is being shut down refuses all that comes. */
 static void refused(__u64 user_data, int error)
 {
-	if (user_data == LISTENER && !told_to_stop)
-		die("accept", -error);
-	if (user_data == LISTENER)
+	struct client *client = client_of(user_data);
+
+	if (client && client->end)
+		operation_over(user_data, client->end);
+	else if (client)
+		operation_over(user_data, told_to_stop ? STOPPED : connection_error(-error));
+	else if (told_to_stop)
 		stopping = true;
 	else
-		operation_over(user_data, told_to_stop ? STOPPED : connection_error(-error));
+		die("accept", -error);
 }
 
 /* Whoever stands behind one that is refused is submitted once more; then nothing is waited for. */
@@ -146,7 +155,7 @@ static void free_client(struct client *client)
 
 static void operation_over(__u64 user_data, enum end end)
 {
-	struct client *client = (struct client *)(unsigned long)(user_data & ~SEND);
+	struct client *client = client_of(user_data);
 
 	if (end)
 		end_client(client, end);
@@ -233,7 +242,7 @@ static void on_listener(const struct cancelio_completion *done)
 
 static void handle(const struct cancelio_completion *done)
 {
-	struct client *client = (struct client *)(unsigned long)(done->user_data & ~SEND);
+	struct client *client = client_of(done->user_data);
 	bool is_send = done->user_data & SEND;
 
 	if (!client) {

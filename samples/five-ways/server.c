@@ -122,7 +122,7 @@ static void parse(int argc, char **argv)
 static void allow_connections(void)
 {
 	static const char text[] =
-		"%s: --connections %u: with %u others more descriptors than `ulimit -Hn` allows, %lu\n";
+		"%s: --connections %u: with %u others more than `ulimit -Hn` allows, %lu\n";
 	struct rlimit limit;
 
 	/* What was inherited is nobody's here. */

@@ -547,7 +547,8 @@ static void test_nothing_left(void)
 		}
 		fd = client_connect(&server, SMALL);
 		client_clog(fd, PATIENCE / MS);
-		check(server_has_connections(&server, 0), "no end leaves a descriptor, %u", round + 1);
+		check(server_has_connections(&server, 0), "no end leaves a descriptor, %u",
+		      round + 1);
 		close_all(silent, 10);
 		close(fd);
 	}
@@ -596,7 +597,8 @@ static void test_usage(void)
 	SAYS(2, "unrecognized option '--colour'", "--colour", "red");
 	test_port_in_use();
 	SAYS(2, "surplus: an option is wanted", "surplus");
-	SAYS(2, "--idle         ms from one message to the next: 1 to 3600000 (60000)", "--idle");
+	SAYS(2, "--idle         ms from one message to the next: 1 to 3600000 (60000)",
+	     "--idle");
 	SAYS(2, "--port         of 127.0.0.1, 0: a free one: 0 to 65535 (7007)",
 	     "--port", "5", "--colour");
 }

@@ -10,13 +10,16 @@
  * which lets it run after one answer or after many, would account for more of the differences
  * than the servers do.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <glob.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -38,6 +41,7 @@
 #define SMALL		16384
 #define TRACING		"/sys/kernel/tracing/events/raw_syscalls/sys_enter/"
 
+static const char *const both_deadlines[] = { "--idle", "1000", "--write", "1000", NULL };
 static const char *program, *name;
 static int fds[MANY];
 
@@ -248,52 +252,111 @@ static void measure_memory_and_stop(void)
 	close_all(MANY);
 }
 
-/* How long after its deadline the latest of some connections ends, as its client sees it. */
-static void measure_deadline(void)
+/* Some clients each say something, and when is noted. */
+static void begin_waits(const struct server *server, int buffer, size_t len, long long *said)
 {
-	static const char *const options[] = { "--idle", "1000", "--write", "1000", NULL };
-	struct server server = begin_server(options);
-	long long said[DEADLINES], late, latest = 0, earliest = SECOND;
+	static char message[LARGEST];
 	int i;
 
 	for (i = 0; i < DEADLINES; i++) {
-		fds[i] = client_connect(&server, 0);
+		fds[i] = client_connect(server, buffer);
 		sleep_until(now() + APART);
 		said[i] = now();
-		if (!client_echo(fds[i], i, MESSAGE))
-			give_up("does not answer");
+		if (send(fds[i], message, len, 0) != (ssize_t)len)
+			give_up("send");
 	}
+}
+
+static void take_answers(size_t len)
+{
+	static char answer[LARGEST];
+	int i;
+
+	for (i = 0; i < DEADLINES; i++)
+		if (recv(fds[i], answer, len, MSG_WAITALL) != (ssize_t)len)
+			give_up("does not answer");
+}
+
+/*
+ * How long after its deadline the first and the last of them ends, as its client sees it; where
+ * the answer was not taken by a reset.
+ */
+static void see_ends(const char *what, const long long *said, bool was_taken)
+{
+	long long late, latest = 0, earliest = SECOND;
+	char figure[32];
+	int i;
+
 	for (i = 0; i < DEADLINES; i++) {
-		if (!client_sees_end(fds[i]))
-			give_up("does not end a silent connection");
+		struct pollfd polled = { .fd = fds[i], .events = POLLRDHUP };
+
+		if (poll(&polled, 1, PATIENCE / MS) != 1)
+			give_up("does not end a connection");
 		late = now() - said[i] - DEADLINE_MS * MS;
 		latest = late > latest ? late : latest;
 		earliest = late < earliest ? late : earliest;
+		if (client_sees_end(fds[i]) != was_taken)
+			give_up("ends a connection in another way");
 	}
-	report("earliest", (double)earliest);
-	report("latest", (double)latest);
+	snprintf(figure, sizeof(figure), "%searliest", what);
+	report(figure, (double)earliest);
+	snprintf(figure, sizeof(figure), "%slatest", what);
+	report(figure, (double)latest);
+}
+
+/* From a message that was answered at once. */
+static void measure_deadline(void)
+{
+	struct server server = begin_server(both_deadlines);
+	long long said[DEADLINES];
+
+	begin_waits(&server, 0, MESSAGE, said);
+	take_answers(MESSAGE);
+	see_ends("", said, true);
 	end_server(&server);
 	close_all(DEADLINES);
 }
 
-/*
- * A client does not read: its connection is not reset before the deadline has passed since its
- * first message, and soon after it has since its last.
- */
+/* From a message whose answer was taken late: the time counts from the message. */
+static void measure_deadline_after_wait(void)
+{
+	struct server server = begin_server(both_deadlines);
+	long long said[DEADLINES];
+
+	begin_waits(&server, SMALLEST, LARGEST, said);
+	sleep_until(said[0] + DEADLINE_MS * MS / 2);
+	take_answers(LARGEST);
+	see_ends("slow-", said, true);
+	end_server(&server);
+	close_all(DEADLINES);
+}
+
+/* From a message whose answer is not taken. */
 static void measure_write_deadline(void)
 {
-	static const char *const options[] = { "--write", "1000", NULL };
-	struct server server = begin_server(options);
-	int fd = client_connect(&server, SMALL);
-	long long first = now(), last;
+	struct server server = begin_server(both_deadlines);
+	long long said[DEADLINES];
 
-	last = client_clog(fd, PATIENCE / MS);
-	report("stuck-early", (double)(now() - first - DEADLINE_MS * MS));
-	report("stuck-late", (double)(now() - last - DEADLINE_MS * MS));
-	if (client_sees_end(fd))
-		give_up("ends a stream that is not whole as if it were");
-	close(fd);
+	begin_waits(&server, SMALLEST, LARGEST, said);
+	see_ends("stuck-", said, false);
 	end_server(&server);
+	close_all(DEADLINES);
+}
+
+/* In another process, so that the other figures are of an ordinary network. */
+static void measure_waits(void)
+{
+	int status;
+
+	if (!fork()) {
+		if (!network_of_small_buffers())
+			give_up("network");
+		measure_deadline_after_wait();
+		measure_write_deadline();
+		exit(0);
+	}
+	if (wait(&status) < 0 || status)
+		exit(1);
 }
 
 static void measure_stop_of_writes(void)
@@ -333,7 +396,7 @@ int main(int argc, char **argv)
 		measure_echo(1);
 		measure_echo(64);
 		measure_deadline();
-		measure_write_deadline();
+		measure_waits();
 		measure_stop_of_writes();
 		measure_memory_and_stop();
 	}

@@ -3,8 +3,11 @@
  * libcancelio in blocking style: a thread for each connection, asleep in a read or a write.  The
  * kernel keeps the deadlines, and one call of any thread ends all that waits.
  */
+#define _GNU_SOURCE
 #include "device.h"
 #include "server.h"
+
+#include <unistd.h>
 
 static struct cancelio *context;
 
@@ -63,10 +66,37 @@ static void *stop_all(void *unused)
 	return unused;
 }
 
+static void begin(struct cancelio_conn *conn)
+{
+	if (!connection_begins()) {
+		cancelio_close(conn);
+	} else if (!server_thread(serve, conn)) {
+		cancelio_close(conn);
+		connection_ended(REFUSED);
+	}
+}
+
+/* Returns when the context is shut down. */
+static void accept_all(struct cancelio_conn *listener)
+{
+	struct cancelio_completion how;
+	struct cancelio_conn *conn;
+
+	for (;;) {
+		if (!cancelio_accept(listener, &conn, NULL, NULL, &how))
+			begin(conn);
+		else if (how.reason == CANCELIO_CLOSED)
+			return;
+		else if (accept_is_short(-how.error))
+			usleep(ACCEPT_PAUSE / 1000);
+		else
+			die("accept", -how.error);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct cancelio_conn *listener, *conn;
-	struct cancelio_completion how;
+	struct cancelio_conn *listener;
 	int error;
 
 	server_begin(argc, argv);
@@ -74,15 +104,9 @@ int main(int argc, char **argv)
 	error = cancelio_attach(context, server_listen(0), &listener);
 	if (error)
 		die("attach", -error);
-	server_thread(stop_all, NULL);
-	while (!cancelio_accept(listener, &conn, NULL, NULL, &how)) {
-		if (connection_begins())
-			server_thread(serve, conn);
-		else
-			cancelio_close(conn);
-	}
-	if (how.reason != CANCELIO_CLOSED)
-		die("accept", -how.error);
+	if (!server_thread(stop_all, NULL))
+		return 1;
+	accept_all(listener);
 	connections_await_none();
 	return server_report();
 }

@@ -8,13 +8,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -154,6 +157,23 @@ bool server_has_connections(const struct server *server, unsigned int count)
 	return true;
 }
 
+bool network_of_small_buffers(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	bool is_up, is_small;
+	FILE *sizes;
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		return false;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	is_up = !ioctl(fd, SIOCSIFFLAGS, &loopback);
+	close(fd);
+	sizes = fopen("/proc/sys/net/ipv4/tcp_wmem", "w");
+	is_small = sizes && fputs("4096 4096 4096\n", sizes) >= 0;
+	return sizes && !fclose(sizes) && is_small && is_up;
+}
+
 int client_connect(const struct server *server, int buffer)
 {
 	struct sockaddr_in address = {
@@ -220,16 +240,25 @@ void client_reset(int fd)
 	close(fd);
 }
 
-long long client_clog(int fd, unsigned int ms)
+void client_clog(int fd, unsigned int ms)
 {
 	struct pollfd polled = { .fd = fd, .events = POLLOUT };
 	static char bytes[PIECE];
-	long long last = now();
 
 	while (poll(&polled, 1, ms) == 1 && !(polled.revents & POLLERR) &&
 	       send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-		last = now();
-	return last;
+		continue;
+}
+
+bool client_trickle(int fd, size_t len)
+{
+	static char bytes[PIECE];
+	ssize_t n;
+
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		continue;
+	n = recv(fd, bytes, len, MSG_DONTWAIT);
+	return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
 bool stream_send(struct stream *stream)

@@ -15,6 +15,11 @@
 /* No call of a client takes that long, on a slow machine either. */
 #define PATIENCE	(20 * SECOND)
 
+/* The most that a server takes for one message, bytes. */
+#define LARGEST		16384
+/* A receive buffer that leaves no room for its answer where send buffers are small, bytes. */
+#define SMALLEST	4096
+
 /**
  * struct server - a server that runs
  * @pid: its process
@@ -43,6 +48,11 @@ int server_wait(struct server *server, char *text, size_t size);
 /* Wait until it has the descriptors of @count connections; false when it does not come to that. */
 bool server_has_connections(const struct server *server, unsigned int count);
 
+/*
+ * From here on this process and its servers have a network of their own, where a socket's send
+ * buffer is as small as one can be.
+ */
+bool network_of_small_buffers(void);
 /* A connection whose calls fail after PATIENCE; with @buffer, its receive buffer in bytes. */
 int client_connect(const struct server *server, int buffer);
 /* Send a message of @len bytes, whose content is its own, and see it come back. */
@@ -53,9 +63,11 @@ bool client_sees_end(int fd);
 void client_reset(int fd);
 /*
  * Send without taking the answers until nothing more is taken for @ms, or the connection is
- * broken, which the next call tells; returns when something was taken last.
+ * broken, which the next call tells.
  */
-long long client_clog(int fd, unsigned int ms);
+void client_clog(int fd, unsigned int ms);
+/* Send what there is room for, and take @len bytes at the most; false: it has ended. */
+bool client_trickle(int fd, size_t len);
 
 /**
  * struct stream - what one client sends and gets back

@@ -51,6 +51,8 @@ static LIST_HEAD(slot, client) wheel[SLOTS];
 static long long first_tick = LLONG_MAX;
 /* As of the last return from epoll. */
 static long long present;
+/* When the listener is watched again. */
+static long long accept_again = LLONG_MAX;
 static int epoll;
 /* Whoever waits for a message needs no room for it. */
 static char arrived[CHUNK];
@@ -192,16 +194,29 @@ static void begin_client(int fd)
 	watch(EPOLL_CTL_ADD, fd, EPOLLIN, client);
 }
 
-static void accept_all(int listener)
+/* While something is wanting the listener is not watched, for it stays readable. */
+static void accept_all(int *listener)
 {
 	int fd;
 
-	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+	while ((fd = accept4(*listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		if (connection_begins())
 			begin_client(fd);
 		else
 			close(fd);
 	}
+	if (!accept_is_short(errno))
+		return;
+	accept_again = present + ACCEPT_PAUSE;
+	watch(EPOLL_CTL_MOD, *listener, 0, listener);
+}
+
+static void accept_when_time_has_come(int *listener)
+{
+	if (accept_again > present)
+		return;
+	accept_again = LLONG_MAX;
+	watch(EPOLL_CTL_MOD, *listener, EPOLLIN, listener);
 }
 
 static void stop_all(void)
@@ -213,12 +228,14 @@ static void stop_all(void)
 			end_client(LIST_FIRST(&wheel[i]), STOPPED);
 }
 
-/* Until something is ready, or the wheel has to be turned. */
+/* Until something is ready, the wheel has to be turned, or the listener watched again. */
 static int wait_for(struct epoll_event *events)
 {
-	long long left = (first_tick << TICK_SHIFT) - present;
+	long long turn = first_tick == LLONG_MAX ? LLONG_MAX : first_tick << TICK_SHIFT;
+	long long until = turn < accept_again ? turn : accept_again;
+	long long left = until > present ? until - present : 0;
 	struct timespec time = { left / SECOND, left % SECOND };
-	int n = epoll_pwait2(epoll, events, EVENTS, first_tick == LLONG_MAX ? NULL : &time, NULL);
+	int n = epoll_pwait2(epoll, events, EVENTS, until == LLONG_MAX ? NULL : &time, NULL);
 
 	if (n < 0 && errno != EINTR)
 		die("epoll_pwait2", errno);
@@ -240,13 +257,14 @@ static void serve(int *listener, int *stop)
 			if (events[i].data.ptr == stop)
 				return;
 			if (events[i].data.ptr == listener)
-				accept_all(*listener);
+				accept_all(listener);
 			else if (client->len)
 				answer(client);
 			else
 				receive(client);
 		}
 		turn_wheel();
+		accept_when_time_has_come(listener);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,33 +46,49 @@ struct client {
 static struct cancelio *context;
 static __u64 listener_conn;
 static int listener;
+/* Before the context is shut down, and when the listener has seen that it was. */
+static atomic_bool told_to_stop;
 static bool stopping;
 static struct cancelio_op batch[2 * BATCH];
 static unsigned int nr_batch;
 
 static void operation_over(__u64 user_data, enum end end);
 
-static enum end end_of_refused(int error)
+static struct client *client_of(__u64 user_data)
 {
-	return error == -ESHUTDOWN || error == -EBADF ? STOPPED : connection_error(-error);
+	return (struct client *)(unsigned long)(user_data & ~SEND);
 }
 
-/* What is refused is over.  A context that is being shut down lets go of its sockets first. */
+/* What is refused is over.  A context that is being shut down refuses all that comes. */
+static void refused(__u64 user_data, int error)
+{
+	struct client *client = client_of(user_data);
+
+	if (client && client->end)
+		operation_over(user_data, client->end);
+	else if (client)
+		operation_over(user_data, told_to_stop ? STOPPED : connection_error(-error));
+	else if (told_to_stop)
+		stopping = true;
+	else
+		die("accept", -error);
+}
+
+/* Whoever stands behind one that is refused is submitted once more; then nothing is waited for. */
 static void submit(unsigned int min)
 {
 	int error, taken, i, n = nr_batch;
 
-	if (!n) {
+	if (!n)
 		cancelio_wait(context, min, CANCELIO_NEVER, NULL, 0);
-		return;
-	}
 	nr_batch = 0;
-	taken = cancelio_submit_and_wait(context, batch, n, NULL, min, min ? CANCELIO_NEVER : 0,
-					 &error);
-	if (taken < 0)
-		error = taken;
-	for (i = taken < 0 ? 0 : taken; i < n; i++)
-		operation_over(batch[i].user_data, end_of_refused(error));
+	for (i = 0; i < n; i++) {
+		taken = cancelio_submit_and_wait(context, batch + i, n - i, NULL, min,
+						 min ? CANCELIO_NEVER : 0, &error);
+		i += taken < 0 ? 0 : taken;
+		if (i < n)
+			refused(batch[i].user_data, taken < 0 ? taken : error);
+	}
 }
 
 static void add(struct cancelio_op op)
@@ -138,12 +155,8 @@ static void free_client(struct client *client)
 
 static void operation_over(__u64 user_data, enum end end)
 {
-	struct client *client = (struct client *)(unsigned long)(user_data & ~SEND);
+	struct client *client = client_of(user_data);
 
-	if (!client) {
-		stopping = true;
-		return;
-	}
 	if (end)
 		end_client(client, end);
 	if (--client->pending)
@@ -170,13 +183,16 @@ static enum end end_of(const struct cancelio_completion *done, enum end late)
 	}
 }
 
-static void await_clients(void)
+/* Nothing out of band comes to a listener: to wait for that is to wait for the time. */
+static void await_clients(bool is_short)
 {
 	add((struct cancelio_op){
 		.opcode = CANCELIO_OP_WAIT_READY,
+		.flags = is_short ? CANCELIO_OP_TIMEOUT : 0,
 		.conn = listener_conn,
 		.user_data = LISTENER,
-		.msg_flags = POLLIN,
+		.msg_flags = is_short ? POLLPRI : POLLIN,
+		.deadline = is_short ? ACCEPT_PAUSE : 0,
 	});
 }
 
@@ -194,7 +210,7 @@ static void begin_client(int fd)
 	client->reads = 0;
 	error = cancelio_attach_fd(context, fd, &client->conn);
 	if (error) {
-		client->end = end_of_refused(error);
+		client->end = told_to_stop ? STOPPED : connection_error(-error);
 		free_client(client);
 	} else {
 		begin_turn(client);
@@ -211,16 +227,26 @@ static void accept_all(void)
 		else
 			close(fd);
 	}
-	await_clients();
+	await_clients(accept_is_short(errno));
+}
+
+static void on_listener(const struct cancelio_completion *done)
+{
+	if (done->reason == CANCELIO_CLOSED)
+		stopping = true;
+	else if (done->reason == CANCELIO_DONE || done->reason == CANCELIO_DEADLINE)
+		accept_all();
+	else
+		die("accept", -done->error);
 }
 
 static void handle(const struct cancelio_completion *done)
 {
-	struct client *client = (struct client *)(unsigned long)(done->user_data & ~SEND);
+	struct client *client = client_of(done->user_data);
 	bool is_send = done->user_data & SEND;
 
-	if (!client && done->reason == CANCELIO_DONE) {
-		accept_all();
+	if (!client) {
+		on_listener(done);
 		return;
 	}
 	if (!is_send && done->reason == CANCELIO_DONE)
@@ -233,7 +259,7 @@ static void serve(void)
 	struct cancelio_completion done[BATCH];
 	int n, i;
 
-	await_clients();
+	await_clients(false);
 	while (!stopping || connections_open()) {
 		submit(1);
 		n = cancelio_peek(context, done, BATCH);
@@ -247,6 +273,7 @@ static void serve(void)
 static void *stop_all(void *unused)
 {
 	server_await_stop();
+	told_to_stop = true;
 	cancelio_shutdown_context(context);
 	return unused;
 }
@@ -265,7 +292,8 @@ int main(int argc, char **argv)
 		error = cancelio_map_ring(context);
 	if (error)
 		die("context", -error);
-	server_thread(stop_all, NULL);
+	if (!server_thread(stop_all, NULL))
+		return 1;
 	serve();
 	return server_report();
 }

@@ -20,15 +20,27 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Descriptors that are no connections: the three of every program, listener, ring and such. */
 #define OTHER_FDS	16
 #define STACK		(CHUNK + 65536)
 #define LONGEST_MS	3600000
 #define MOST_CONNECTIONS 500000
+#define NUMBERS		4
 
-struct settings settings = {
-	.port = 7007, .idle_ms = 60000, .write_ms = 10000, .connections = 4096,
+struct settings settings;
+
+/* The options: what they are, what they may be, and where nothing is said are. */
+static const struct number {
+	const char *name, *what;
+	unsigned int least, most, otherwise;
+	unsigned int *value;
+} numbers[NUMBERS + 1] = {
+	{ "port", "of 127.0.0.1, 0: a free one", 0, 65535, 7007, &settings.port },
+	{ "idle", "ms from one message to the next", 1, LONGEST_MS, 60000, &settings.idle_ms },
+	{ "write", "ms until an answer is taken", 1, LONGEST_MS, 10000, &settings.write_ms },
+	{ "connections", "at once", 1, MOST_CONNECTIONS, 4096, &settings.connections },
 };
 
 static const char *const names[ENDS] = {
@@ -58,51 +70,47 @@ long long now(void)
 
 static noreturn void usage(FILE *to)
 {
-	fprintf(to, "%s [--port N] [--idle MS] [--write MS] [--connections N]\n"
-		"defaults: port %u (0: a free one), idle %u ms, write %u ms, %u connections\n",
-		program_invocation_short_name, settings.port, settings.idle_ms, settings.write_ms,
-		settings.connections);
+	const struct number *number;
+
+	fprintf(to, "%s [--OPTION N]...\n", program_invocation_short_name);
+	for (number = numbers; number->name; number++)
+		fprintf(to, "  --%-12s %s: %u to %u (%u)\n", number->name, number->what,
+			number->least, number->most, number->otherwise);
 	exit(to == stdout ? 0 : 2);
 }
 
-static unsigned int number_of(const char *option, unsigned int least, unsigned int most)
+static unsigned int number_of(const struct number *number, const char *text)
 {
 	char *end;
-	unsigned long n = strtoul(optarg, &end, 10);
+	unsigned long n = strtoul(text, &end, 10);
 
-	if (*optarg >= '0' && *optarg <= '9' && !*end && n >= least && n <= most)
+	if (*text >= '0' && *text <= '9' && !*end && n >= number->least && n <= number->most)
 		return n;
 	fprintf(stderr, "%s: --%s %s: a number from %u to %u is wanted\n",
-		program_invocation_short_name, option, optarg, least, most);
+		program_invocation_short_name, number->name, text, number->least, number->most);
 	exit(2);
 }
 
 static void parse(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "port", required_argument, NULL, 'p' },
-		{ "idle", required_argument, NULL, 'i' },
-		{ "write", required_argument, NULL, 'w' },
-		{ "connections", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	int option;
+	struct option options[NUMBERS + 2] = { };
+	int option, i;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'p')
-			settings.port = number_of("port", 0, 65535);
-		else if (option == 'i')
-			settings.idle_ms = number_of("idle", 1, LONGEST_MS);
-		else if (option == 'w')
-			settings.write_ms = number_of("write", 1, LONGEST_MS);
-		else if (option == 'c')
-			settings.connections = number_of("connections", 1, MOST_CONNECTIONS);
-		else
-			usage(option == 'h' ? stdout : stderr);
+	for (i = 0; i < NUMBERS; i++) {
+		options[i] = (struct option){ numbers[i].name, required_argument, NULL, i };
+		*numbers[i].value = numbers[i].otherwise;
 	}
-	if (optind < argc)
+	options[NUMBERS] = (struct option){ "help", no_argument, NULL, NUMBERS };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == NUMBERS || option == '?')
+			usage(option == '?' ? stderr : stdout);
+		*numbers[option].value = number_of(&numbers[option], optarg);
+	}
+	if (optind < argc) {
+		fprintf(stderr, "%s: %s: an option is wanted\n", program_invocation_short_name,
+			argv[optind]);
 		usage(stderr);
+	}
 	if (settings.write_ms > settings.idle_ms) {
 		fprintf(stderr, "%s: --write %u: at most --idle, which is %u, is wanted\n",
 			program_invocation_short_name, settings.write_ms, settings.idle_ms);
@@ -110,17 +118,19 @@ static void parse(int argc, char **argv)
 	}
 }
 
-/* So that accepting never fails for want of a descriptor. */
+/* So that accepting does not fail for want of a descriptor of this process. */
 static void allow_connections(void)
 {
-	static const char wanted[] = "a number from 1 to what `ulimit -Hn` allows is wanted";
+	static const char text[] =
+		"%s: --connections %u: with %u others more than `ulimit -Hn` allows, %lu\n";
 	struct rlimit limit;
 
+	/* What was inherited is nobody's here. */
+	close_range(STDERR_FILENO + 1, ~0U, 0);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max < settings.connections + OTHER_FDS) {
-		fprintf(stderr, "%s: --connections %u: %s, which is %ld\n",
-			program_invocation_short_name, settings.connections, wanted,
-			(long)limit.rlim_max - OTHER_FDS);
+		fprintf(stderr, text, program_invocation_short_name, settings.connections,
+			OTHER_FDS, (unsigned long)limit.rlim_max);
 		exit(2);
 	}
 	limit.rlim_cur = limit.rlim_max;
@@ -146,6 +156,7 @@ int server_listen(int flags)
 	};
 	socklen_t len = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	char what[80];
 	int one = 1;
 
 	if (fd < 0)
@@ -153,8 +164,11 @@ int server_listen(int flags)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&address, len) || listen(fd, SOMAXCONN) ||
-	    getsockname(fd, (struct sockaddr *)&address, &len))
-		die("listen", errno);
+	    getsockname(fd, (struct sockaddr *)&address, &len)) {
+		snprintf(what, sizeof(what), "--port %u%s", settings.port,
+			 errno == EACCES ? ": below 1024 CAP_NET_BIND_SERVICE is wanted" : "");
+		die(what, errno);
+	}
 	printf("listening on port %u\n", ntohs(address.sin_port));
 	return fd;
 }
@@ -189,8 +203,9 @@ void server_await_stop(void)
 	sigwait(&set, &signal);
 }
 
-void server_thread(void *(*run)(void *argument), void *argument)
+bool server_thread(void *(*run)(void *argument), void *argument)
 {
+	static const char limits[] = "a thread is not to be had (`ulimit -u`, pids.max)";
 	pthread_attr_t attributes;
 	pthread_t thread;
 	int error;
@@ -199,9 +214,11 @@ void server_thread(void *(*run)(void *argument), void *argument)
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK);
 	error = pthread_create(&thread, &attributes, run, argument);
-	if (error)
-		die("pthread_create", error);
 	pthread_attr_destroy(&attributes);
+	if (error)
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, limits,
+			strerror(error));
+	return !error;
 }
 
 int server_report(void)
@@ -232,6 +249,15 @@ bool connection_begins(void)
 		ended[REFUSED]++;
 	pthread_mutex_unlock(&lock);
 	return fits;
+}
+
+bool accept_is_short(int error)
+{
+	if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
+		return false;
+	fprintf(stderr, "%s: accept: again in %lld ms: %s\n", program_invocation_short_name,
+		ACCEPT_PAUSE / MS, strerror(error));
+	return true;
 }
 
 /* What a client does not take would stay in the kernel's memory for long. */

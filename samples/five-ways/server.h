@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the five echo servers share: options, the listener, how they are told to stop, and
- * the account of their connections.  What is left to each of them is to wait.
+ * What the echo servers share: options, the listener, how they are told to stop, and the account
+ * of their connections.  Each takes of it what it needs; what is left to it is to wait.
  *
  * All behave alike.  A client's bytes come back as they came.  From one message of a client
  * to its next may pass --idle ms, and the answer to a message has to be taken within --write
@@ -19,6 +19,7 @@
 #define SECOND	(1000 * MS)
 /* A message is what one read gives, and never more than this. */
 #define CHUNK	16384
+#define ACCEPT_PAUSE	(100 * MS)
 
 /**
  * enum end - how a connection ends
@@ -35,7 +36,7 @@ enum end { GOES_ON, CLOSED, IDLE, STUCK, RESET, STOPPED, REFUSED, FAILED, ENDS }
 
 /* The options. */
 extern struct settings {
-	unsigned short port;
+	unsigned int port;
 	unsigned int idle_ms;
 	unsigned int write_ms;
 	unsigned int connections;
@@ -49,11 +50,16 @@ int server_listen(int flags);
 int server_stop_fd(void);
 /* Returns at that moment. */
 void server_await_stop(void);
-/* Begin a thread that nobody joins. */
-void server_thread(void *(*run)(void *argument), void *argument);
+/* Begin a thread that nobody joins; false, which is said, when there is none to be had. */
+bool server_thread(void *(*run)(void *argument), void *argument);
 /* Say how the connections ended; returns the server's exit code. */
 int server_report(void);
 
+/*
+ * Whether accepting failed with @error for want of something, which is said: then a server tries
+ * again after ACCEPT_PAUSE.  What else it fails with is of a connection that broke before.
+ */
+bool accept_is_short(int error);
 /* Count a connection that was accepted; false: it is one too many, close it. */
 bool connection_begins(void);
 /* It ends so: before its @fd is closed, and after that, which counts it. */

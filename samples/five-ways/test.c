@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +27,11 @@
 #define CLOGGED_MS	300
 /* A receive buffer that is soon full, bytes. */
 #define SMALL		16384
+/* Taken ten times a second a whole answer takes longer than a second, bytes. */
+#define TRICKLE		900
 #define MANY		1000
+/* Clients, one after the other, of which less than a kB each is left. */
+#define PASSING		500
 /* Servers that are tested at the same time. */
 #define AT_ONCE		4
 #define ACCOUNT		\
@@ -50,6 +55,12 @@ static const char *name_of(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+/* One of ../event-loop, whose accept and idle time are simpler. */
+static bool is_in_loop(void)
+{
+	return !strncmp(name_of(program), "in-", 3);
 }
 
 /* Says whether @is_so, and counts it. */
@@ -77,18 +88,43 @@ static struct server start(const char *const *options)
 
 #define START(...) start((const char *const []){ __VA_ARGS__, NULL })
 
-/* It ends well, which it was told to, and gives this account. */
-static void ends_with(struct server *server, struct account a)
+/* It has ended well, with this account as the last that it said. */
+static void has_counted(int code, const char *text, struct account a)
 {
 	unsigned int sum = a.closed + a.idle + a.stuck + a.reset + a.stopped + a.refused;
-	char text[4096], wanted[256];
-	int code = server_wait(server, text, sizeof(text));
+	char wanted[256];
 
 	snprintf(wanted, sizeof(wanted), ACCOUNT, sum, a.closed, a.idle, a.stuck, a.reset,
 		 a.stopped, a.refused);
 	check(!code && !strcmp(text, wanted), "  counted: %.*s", (int)strlen(wanted) - 1, wanted);
 	if (code || strcmp(text, wanted))
 		printf("# its exit code is %d, and it says: %s", code, text);
+}
+
+/* It ends well, which it was told to, and says nothing but this account. */
+static void ends_with(struct server *server, struct account a)
+{
+	char text[4096];
+	int code = server_wait(server, text, sizeof(text));
+
+	has_counted(code, text, a);
+}
+
+/* The same, and says @message before; returns how often. */
+static unsigned int ends_saying(struct server *server, const char *message, struct account a)
+{
+	char text[4096], *account;
+	int code = server_wait(server, text, sizeof(text));
+	unsigned int n = 0;
+	char *at = text;
+
+	account = strstr(text, "connections ");
+	has_counted(code, account ? account : text, a);
+	while ((at = strstr(at, message))) {
+		at += strlen(message);
+		n++;
+	}
+	return n;
 }
 
 /* The same, when it has forgotten all but @open connections, and is told to stop. */
@@ -238,6 +274,21 @@ static void test_stuck(void)
 	settles_with(&server, 0, (struct account){ .closed = 1, .stuck = 1 });
 }
 
+/* Room comes again and again, and is no reason to wait longer. */
+static void test_trickle(void)
+{
+	struct server server = START("--idle", "600000", "--write", "1000");
+	int fd = client_connect(&server, SMALLEST);
+	long long begin = now();
+
+	while (client_trickle(fd, TRICKLE) && now() - begin < PATIENCE)
+		sleep_until(now() + 100 * MS);
+	check(now() - begin >= SECOND, "who takes a little now and then is waited for");
+	check(now() - begin < PATIENCE, "  but not for longer than 1000 ms for one answer");
+	close(fd);
+	settles_with(&server, 0, (struct account){ .stuck = 1 });
+}
+
 /* Little by little; returns the longest time for which nothing was read. */
 static long long read_slowly(struct stream *stream)
 {
@@ -325,9 +376,27 @@ static void test_reset(void)
 	settles_with(&server, 0, (struct account){ .reset = 2 });
 }
 
+/* A connection counts for a moment longer than it has a descriptor; returns how often it did. */
+static unsigned int connect_in_the_end(const struct server *server, int *fd)
+{
+	long long begin = now();
+	unsigned int refused = 0;
+
+	for (;;) {
+		*fd = client_connect(server, 0);
+		if (client_echo(*fd, 1, 100) || now() - begin > PATIENCE)
+			return refused;
+		close(*fd);
+		refused++;
+	}
+}
+
 static void test_one_too_many(void)
 {
+	struct account account = { .closed = 4, .stopped = 4, .refused = 1 };
 	struct server server = START("--connections", "4");
+	long long begin = now();
+	unsigned int i;
 	int fds[4], fifth;
 
 	check(connect_all(&server, fds, 4), "as many clients are answered as are allowed");
@@ -335,11 +404,127 @@ static void test_one_too_many(void)
 	check(client_sees_end(fifth), "  and one more is not");
 	close(fifth);
 	close_all(fds, 4);
-	check(server_has_connections(&server, 0) && connect_all(&server, fds, 4),
-	      "  until these are gone");
+	check(server_has_connections(&server, 0), "  when these are gone");
+	for (i = 0; i < 4; i++)
+		account.refused += connect_in_the_end(&server, &fds[i]);
+	check(now() - begin < PATIENCE, "  others are");
 	server_stop(&server);
-	ends_with(&server, (struct account){ .closed = 4, .stopped = 4, .refused = 1 });
+	ends_with(&server, account);
 	close_all(fds, 4);
+}
+
+/* Who is short of descriptors says so, and waits until there are some. */
+static void test_short_of_descriptors(void)
+{
+	struct server server = START("--idle", "600000");
+	struct rlimit before, few;
+	unsigned int i, good, said;
+	long long begin = now();
+	int fds[4];
+
+	prlimit(server.pid, RLIMIT_NOFILE, NULL, &before);
+	few = before;
+	few.rlim_cur = server.fds + 2;
+	prlimit(server.pid, RLIMIT_NOFILE, &few, NULL);
+	for (i = 0; i < 4; i++)
+		fds[i] = client_connect(&server, 0);
+	good = client_echo(fds[0], 0, 100) + client_echo(fds[1], 1, 100);
+	check(good == 2, "while there are descriptors for two clients, two are answered");
+	sleep_until(now() + SECOND / 2);
+	prlimit(server.pid, RLIMIT_NOFILE, &before, NULL);
+	good = client_echo(fds[2], 2, 100) + client_echo(fds[3], 3, 100);
+	check(good == 2, "  and when there are more, so are those who came meanwhile");
+	server_stop(&server);
+	said = ends_saying(&server, "accept: again in 100 ms: Too many open files\n",
+			   (struct account){ .stopped = 4 });
+	check(said && said <= (now() - begin) / (100 * MS) + 1,
+	      "  and meanwhile it tried, at most ten times a second: %u", said);
+	close_all(fds, 4);
+}
+
+/* As a user who may have but one process here, the server, and three threads in all. */
+static void without_threads(void)
+{
+	struct rlimit few = { 4, 4 };
+	struct server server;
+	unsigned int said;
+	int fds[3];
+
+	if (setuid(NOBODY) || setrlimit(RLIMIT_NPROC, &few)) {
+		check(false, "becomes nobody");
+		return;
+	}
+	server = START("--idle", "600000");
+	check(connect_all(&server, fds, 2),
+	      "while there are threads for two clients, two are answered");
+	fds[2] = client_connect(&server, 0);
+	check(client_sees_end(fds[2]), "  and one more is not");
+	check(client_echo(fds[0], 7, 100), "  and the two still are");
+	server_stop(&server);
+	said = ends_saying(&server, "a thread is not to be had (`ulimit -u`, pids.max)",
+			   (struct account){ .stopped = 2, .refused = 1 });
+	check(said == 1, "  and it says why");
+	close_all(fds, 3);
+}
+
+static bool wait_for_one(void)
+{
+	int status;
+
+	if (wait(&status) < 0)
+		return false;
+	if (status)
+		check(false, "one of the tests ends before its time");
+	return true;
+}
+
+static void test_short_of_threads(void)
+{
+	if (!fork()) {
+		without_threads();
+		exit(0);
+	}
+	wait_for_one();
+}
+
+/* What @pid has for itself, kB. */
+static unsigned int memory_of(pid_t pid)
+{
+	unsigned int kb = 0;
+	char path[64], line[256];
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	in = fopen(path, "r");
+	while (in && fgets(line, sizeof(line), in))
+		sscanf(line, "VmData: %u", &kb);
+	if (in)
+		fclose(in);
+	return kb;
+}
+
+/* What a server keeps for the next ones, it has after some at once. */
+static void test_memory(void)
+{
+	struct server server = START("--idle", "600000");
+	unsigned int before, after, i, good = 0;
+	int fds[50], fd;
+
+	check(connect_all(&server, fds, 50), "50 clients are answered, and go");
+	close_all(fds, 50);
+	check(server_has_connections(&server, 0), "  and are gone");
+	before = memory_of(server.pid);
+	for (i = 0; i < PASSING; i++) {
+		fd = client_connect(&server, 0);
+		good += client_echo(fd, i, 100);
+		close(fd);
+	}
+	check(good == PASSING && server_has_connections(&server, 0),
+	      "  and so are %d, one after the other", PASSING);
+	after = memory_of(server.pid);
+	check(before && after < before + PASSING, "  and leave less than a kB each: %u kB, %u kB",
+	      before, after);
+	settles_with(&server, 0, (struct account){ .closed = 50 + PASSING });
 }
 
 /* Connections end in all ways, and once more: nothing is left of them. */
@@ -362,7 +547,8 @@ static void test_nothing_left(void)
 		}
 		fd = client_connect(&server, SMALL);
 		client_clog(fd, PATIENCE / MS);
-		check(server_has_connections(&server, 0), "no end leaves anything, %u", round + 1);
+		check(server_has_connections(&server, 0), "no end leaves a descriptor, %u",
+		      round + 1);
 		close_all(silent, 10);
 		close(fd);
 	}
@@ -389,6 +575,17 @@ static void expect_refusal(int code, const char *message, const char *const *opt
 #define SAYS(code, message, ...) \
 	expect_refusal(code, message, (const char *const []){ __VA_ARGS__, NULL })
 
+static void test_port_in_use(void)
+{
+	struct server server = START("--connections", "4");
+	char port[8], message[64];
+
+	snprintf(port, sizeof(port), "%u", server.port);
+	snprintf(message, sizeof(message), "--port %s: Address already in use", port);
+	SAYS(1, message, "--port", port);
+	settles_with(&server, 0, (struct account){ });
+}
+
 static void test_usage(void)
 {
 	SAYS(2, "--idle 0: a number from 1 to 3600000 is wanted", "--idle", "0");
@@ -398,7 +595,22 @@ static void test_usage(void)
 	SAYS(2, "--write 3000: at most --idle, which is 2000, is wanted",
 	     "--idle", "2000", "--write", "3000");
 	SAYS(2, "unrecognized option '--colour'", "--colour", "red");
-	SAYS(2, "[--connections N]", "surplus");
+	test_port_in_use();
+	SAYS(2, "surplus: an option is wanted", "surplus");
+	SAYS(2, "--idle         ms from one message to the next: 1 to 3600000 (60000)",
+	     "--idle");
+	SAYS(2, "--port         of 127.0.0.1, 0: a free one: 0 to 65535 (7007)",
+	     "--port", "5", "--colour");
+}
+
+static bool is_older_than(unsigned int major, unsigned int minor)
+{
+	unsigned int is[2] = { 0 };
+	struct utsname name;
+
+	uname(&name);
+	return sscanf(name.release, "%u.%u", &is[0], &is[1]) == 2 &&
+	       (is[0] < major || (is[0] == major && is[1] < minor));
 }
 
 /* 6.1 has no such switch. */
@@ -407,11 +619,13 @@ static void test_io_uring_missing(void)
 	int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDWR);
 	char before[2];
 
-	if (fd < 0)
+	if (fd < 0) {
+		check(is_older_than(6, 6), "a kernel without that switch is older than 6.6");
 		return;
+	}
 	check(pread(fd, before, 2, 0) == 2 && pwrite(fd, "2\n", 2, 0) == 2,
 	      "where io_uring is disabled a server");
-	SAYS(1, "io_uring is disabled here (sysctl kernel.io_uring_disabled)", NULL);
+	SAYS(1, "io_uring is disabled here (sysctl kernel.io_uring_disabled, or seccomp)", NULL);
 	check(pwrite(fd, before, 2, 0) == 2, "and that was all");
 	close(fd);
 }
@@ -449,17 +663,15 @@ static void all_cases(void)
 	test_reset();
 	test_one_too_many();
 	test_nothing_left();
-}
-
-static bool wait_for_one(void)
-{
-	int status;
-
-	if (wait(&status) < 0)
-		return false;
-	if (status)
-		check(false, "one of the tests ends before its time");
-	return true;
+	test_memory();
+	/* A request to accept all that come keeps the limit with which it began. */
+	if (!is_in_loop() && strcmp(name_of(program), "uring"))
+		test_short_of_descriptors();
+	/* The other one with threads needs a device that is not for everybody. */
+	if (!strcmp(name_of(program), "threads"))
+		test_short_of_threads();
+	check(network_of_small_buffers(), "the network is one of small buffers");
+	test_trickle();
 }
 
 /* Most of the time they wait, so several servers are tested at once. */

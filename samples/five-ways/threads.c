@@ -3,9 +3,9 @@
  * Plain threads: one for each connection, asleep in ppoll(2) until there is something to do,
  * its time is over, or the server is to stop.
  *
- * SO_RCVTIMEO and SO_SNDTIMEO would save that call, but are no deadlines: they begin anew with
- * each call, count in jiffies, and leave nobody a way to wake the thread up but shutdown(2), which
- * takes the connection with it.
+ * SO_RCVTIMEO and SO_SNDTIMEO would save that call.  But they are late by up to an eighth, a read's
+ * time begins with its call and not with the message before it, and to wake the threads somebody
+ * would have to keep account of all sockets, for shutdown(2).
  */
 #define _GNU_SOURCE
 #include "server.h"
@@ -104,12 +104,15 @@ static void accept_one(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
-		return;
-	if (connection_begins())
-		server_thread(serve, (void *)(intptr_t)fd);
-	else
+	if (fd < 0) {
+		if (accept_is_short(errno))
+			poll(&(struct pollfd){ stop, POLLIN, 0 }, 1, ACCEPT_PAUSE / MS);
+	} else if (!connection_begins()) {
 		close(fd);
+	} else if (!server_thread(serve, (void *)(intptr_t)fd)) {
+		close(fd);
+		connection_ended(REFUSED);
+	}
 }
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@
 #define ACCEPT		2ULL
 #define STOP		4ULL
 #define CANCEL		6ULL
+#define PAUSE		8ULL
 
 struct client {
 	int fd;
@@ -156,12 +157,20 @@ static void accept_all(int listener)
 	io_uring_sqe_set_data64(sqe, ACCEPT);
 }
 
-static void on_accept(int fd)
+/* The next accept is for when something that was wanting may be there. */
+static void pause_accepting(void)
+{
+	static struct __kernel_timespec time = { .tv_nsec = ACCEPT_PAUSE };
+	struct io_uring_sqe *sqe = request();
+
+	io_uring_prep_timeout(sqe, &time, 0, 0);
+	io_uring_sqe_set_data64(sqe, PAUSE);
+}
+
+static void begin_client(int fd)
 {
 	struct client *client;
 
-	if (fd < 0)
-		return;
 	if (!connection_begins()) {
 		close(fd);
 		return;
@@ -172,6 +181,18 @@ static void on_accept(int fd)
 	client->fd = fd;
 	client->len = 0;
 	go_on(client);
+}
+
+static void on_accept(const struct io_uring_cqe *cqe, int listener)
+{
+	if (cqe->res >= 0)
+		begin_client(cqe->res);
+	if (cqe->flags & IORING_CQE_F_MORE || stopping)
+		return;
+	if (cqe->res < 0 && accept_is_short(-cqe->res))
+		pause_accepting();
+	else
+		accept_all(listener);
 }
 
 static void await_stop(void)
@@ -200,8 +221,10 @@ static void handle(const struct io_uring_cqe *cqe, int listener)
 	case NOTHING:
 		return;
 	case ACCEPT:
-		on_accept(cqe->res);
-		if (!(cqe->flags & IORING_CQE_F_MORE) && !stopping)
+		on_accept(cqe, listener);
+		return;
+	case PAUSE:
+		if (!stopping)
 			accept_all(listener);
 		return;
 	case STOP:
@@ -244,7 +267,8 @@ static void open_ring(void)
 	int ret = io_uring_queue_init_params(ENTRIES, &ring, &params);
 
 	if (ret == -EPERM)
-		die("io_uring is disabled here (sysctl kernel.io_uring_disabled)", EPERM);
+		die("io_uring is disabled here (sysctl kernel.io_uring_disabled, or seccomp)",
+		    EPERM);
 	if (ret == -EINVAL)
 		die("the kernel's io_uring is older than that of 6.1", EINVAL);
 	if (ret)

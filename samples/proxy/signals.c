@@ -13,6 +13,7 @@
 #include <err.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,8 +25,8 @@ static int sockets[2];
 static __u64 conn;
 static char byte;
 /* How often each was asked for; and how often it was done. */
-static volatile sig_atomic_t ends, cancels;
-static sig_atomic_t ends_done, cancels_done;
+static atomic_uint ends, cancels;
+static unsigned int ends_done, cancels_done;
 
 static void on_signal(int signal)
 {
@@ -63,7 +64,7 @@ static void cancel(struct proxy *proxy)
 	int n = cancelio_cancel_all(proxy->context);
 
 	if (n < 0)
-		warnx("cancel: %s", strerror(-n));
+		warnx("SIGUSR1: %s", strerror(-n));
 	else
 		printf("canceled: %d operations\n", n);
 }
@@ -102,8 +103,6 @@ void signals_open(struct proxy *proxy)
 		err(1, "socketpair");
 	conn = ring_attach(proxy, sockets[1]);
 	await(proxy);
-	/* One at a time counts. */
-	sigfillset(&action.sa_mask);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);

@@ -74,7 +74,7 @@ static void refused(__u64 user_data, int error)
 		die("accept", -error);
 }
 
-/* Whoever stands behind one that is refused is submitted once more; then nothing is waited for. */
+/* Whoever stands behind one that is refused is submitted once more. */
 static void submit(unsigned int min)
 {
 	int error, taken, i, n = nr_batch;
